@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lock clean
+.PHONY: help setup check test live live-up live-down bench lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,31 @@ check: .venv/.done ## lint, types, import contracts
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+test: ready ## everything: checks, then all tests; as root those on real servers too
+	@$(MAKE) --no-print-directory check
+	@tools/test
+
+live: ready ## the main job on a real estate: what a plain disable leaves open, what Evict does
+	@tools/need-root live
+	@$(PY) -m estate.live
+
+live-up: ready ## start the real estate and Evict on it, for people; says how to use it
+	@tools/need-root live-up
+	@$(PY) -m estate up
+
+bench: ready ## all benchmarks; those on the real estate need root and some ten minutes
+	@tools/bench
+
+.PHONY: ready
+ready: # as root on Debian: what the real estate needs; then .venv with or without it
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then tools/install-live; fi
+	@if command -v krb5-config >/dev/null && ! $(PY) -c 'import gssapi' 2>/dev/null; then \
+	  rm -f .venv/.done; fi
+	@$(MAKE) --no-print-directory .venv/.done
+
+live-down: .venv/.done ## stop it and remove its state
+	@$(PY) -m estate down --remove
 
 clean: ## remove what the build made
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

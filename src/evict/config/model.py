@@ -1,24 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Typed settings. The example file and its comments are printed from these classes.
 
-Every field's comment is its `doc` metadata; an example value stands where there is no default.
+A section's comment is its docstring, a field's its description; an example value stands where the
+default is nothing. Of the `extra` metadata, `credential` marks the file of a secret, which may be
+the bare name of a systemd credential, and `shown` a field that the example file does not comment
+out though it has a default.
+
+Long: one list of settings, read from top to bottom like the file that it describes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+Port = Annotated[int, Meta(ge=1, le=65535)]
+_CREDENTIAL: Final = {"credential": True}
+_SHOWN: Final = {"shown": True}
+
 
 class Ledger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The append-only record of who may no longer come in."""
+
     path: Annotated[
         Path, Meta(description="The ledger's SQLite file. On a local disk, never on NFS.")
     ] = Path("/var/lib/evict/ledger.db")
 
 
 class Control(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The control plane, `evict serve`."""
+
     socket: Annotated[Path, Meta(description="Where `evict serve` answers the command line.")] = (
         Path("/run/evict/control.sock")
     )
@@ -34,10 +47,15 @@ class Control(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process beside the mail servers that answers their hooks."""
+
     name: Annotated[str, Meta(description="Name of this agent in acknowledgements.")] = "agent"
     control_socket: Annotated[
         Path | None,
-        Meta(description="For `evict doctor`: lets it stop the hooks for a moment."),
+        Meta(
+            description="For `evict doctor`: lets it stop the hooks for a moment.",
+            examples=["/run/evict/agent.sock"],
+        ),
     ] = None
     may_stop_hooks: Annotated[
         bool, Meta(description="Allow `evict doctor` to stop the hooks for a moment.")
@@ -45,23 +63,48 @@ class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Protected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    ids: Annotated[tuple[str, ...], Meta(description="objectGUIDs never to be revoked.")] = ()
-    names: Annotated[tuple[str, ...], Meta(description="Names never to be revoked.")] = ()
+    """Accounts that no order closes (exit code 5)."""
+
+    ids: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="objectGUIDs never to be revoked.",
+            examples=[["0b2c1f6e-4d1a-4f7b-9a51-3c1d7e9f2a10"]],
+        ),
+    ] = ()
+    names: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names never to be revoked: UPN, DOMAIN\\user, address.",
+            examples=[["break-glass@corp.example"]],
+        ),
+    ] = ()
     groups: Annotated[
         tuple[str, ...],
-        Meta(description="Groups (DN or common name) whose members are never to be revoked."),
+        Meta(
+            description="Groups (DN or common name) whose members are never to be revoked.",
+            examples=[["Domain Admins"]],
+        ),
     ] = ()
 
 
 class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Key files; `evict key init` makes them."""
+
     probe_key_file: Annotated[
-        Path, Meta(description="Key from which the passwords that Evict sets are derived.")
+        Path,
+        Meta(
+            description="Key from which the passwords that Evict sets are derived.",
+            extra=_CREDENTIAL,
+        ),
     ] = Path("/etc/evict/probe.key")
     signing_key_file: Annotated[
         Path | None,
         Meta(
             description="Ed25519 private key that signs evidence. Leave it out where the key lives"
-            " on another host: statements are then stored unsigned for `evict evidence sign`."
+            " on another host: statements are then stored unsigned for `evict evidence sign`.",
+            examples=["/etc/evict/evidence.key"],
+            extra=_CREDENTIAL,
         ),
     ] = None
     public_key_file: Annotated[Path, Meta(description="Its public half, for `evict verify`.")] = (
@@ -70,12 +113,16 @@ class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signed statements of what was seen."""
+
     folder: Annotated[Path, Meta(description="Where evidence is kept.")] = Path(
         "/var/lib/evict/evidence"
     )
 
 
 class Probes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How doors are tried as the leaver would."""
+
     source_addresses: Annotated[
         str | None,
         Meta(
@@ -95,6 +142,8 @@ class Probes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DirectorySection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Active Directory domain."""
+
     name: Annotated[str, Meta(description="Name in doors and reports.")] = "directory"
     servers: Annotated[
         tuple[str, ...],
@@ -111,30 +160,53 @@ class DirectorySection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(description="Service account (UPN or DN).", examples=["svc-evict@corp.example"]),
     ]
     password_file: Annotated[
-        Path, Meta(description="Its password.", examples=["/etc/evict/directory.password"])
+        Path,
+        Meta(
+            description="Its password.",
+            examples=["/etc/evict/directory.password"],
+            extra=_CREDENTIAL,
+        ),
     ]
-    ca_file: Annotated[Path | None, Meta(description="Trust anchors; else the system's.")] = None
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
+    ] = None
     server_name: Annotated[
         str | None,
-        Meta(description="Name the certificates must carry, where it is not the host's."),
+        Meta(
+            description="Name the certificates must carry, where it is not the host's.",
+            examples=["dc1.corp.example"],
+        ),
     ] = None
     realm: Annotated[
-        str | None, Meta(description="Kerberos realm; leave out to leave Kerberos alone.")
+        str | None,
+        Meta(
+            description="Kerberos realm; leave out to leave Kerberos alone.",
+            examples=["CORP.EXAMPLE"],
+        ),
     ] = None
     krb5_config: Annotated[
-        Path | None, Meta(description="krb5.conf for the probes; else the system's.")
+        Path | None,
+        Meta(
+            description="krb5.conf for the probes; else the system's.", examples=["/etc/krb5.conf"]
+        ),
     ] = None
     old_password_minutes: Annotated[
-        int | None,
-        Meta(description="OldPasswordAllowedPeriod, where it was changed; else 60, assumed.", ge=0),
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="OldPasswordAllowedPeriod, where it was changed; else 60, assumed.",
+            examples=[60],
+        ),
     ] = None
     ticket_life_minutes: Annotated[
-        int | None,
-        Meta(description="Longest life of a Kerberos ticket; else 600, assumed.", ge=1),
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Longest life of a Kerberos ticket; else 600, assumed.", examples=[600]),
     ] = None
 
 
 class DovecotHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Dovecot asks the agent before and after each authentication (auth policy)."""
+
     listen: Annotated[
         str,
         Meta(description="host:port of the auth-policy hook.", examples=["127.0.0.1:4001"]),
@@ -144,11 +216,14 @@ class DovecotHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(
             description="Value of the X-API-Key header that Dovecot sends with each question.",
             examples=["/etc/evict/policy.key"],
+            extra=_CREDENTIAL,
         ),
     ]
 
 
 class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Dovecot server: IMAP, POP3, ManageSieve. May stand more than once."""
+
     name: Annotated[str, Meta(description="Name in doors and reports.")] = "dovecot"
     doveadm_url: Annotated[
         str,
@@ -158,40 +233,68 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ]
     api_key_file: Annotated[
-        Path, Meta(description="doveadm_api_key.", examples=["/etc/evict/doveadm.key"])
+        Path,
+        Meta(
+            description="doveadm_api_key.",
+            examples=["/etc/evict/doveadm.key"],
+            extra=_CREDENTIAL,
+        ),
     ]
     host: Annotated[
         str, Meta(description="Where its doors are tried.", examples=["mail.corp.example"])
     ]
     server_name: Annotated[
-        str | None, Meta(description="Name its certificate must carry, where not the host's.")
+        str | None,
+        Meta(
+            description="Name its certificate must carry, where not the host's.",
+            examples=["mail.corp.example"],
+        ),
     ] = None
-    ca_file: Annotated[Path | None, Meta(description="Trust anchors; else the system's.")] = None
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
+    ] = None
     imap_port: Annotated[
-        int | None, Meta(description="IMAP with implicit TLS; leave out where it is off.")
+        Port | None, Meta(description="IMAP with implicit TLS; false where it is off.")
     ] = 993
     pop3_port: Annotated[
-        int | None, Meta(description="POP3 with implicit TLS; leave out where it is off.")
+        Port | None, Meta(description="POP3 with implicit TLS; false where it is off.")
     ] = 995
     managesieve_port: Annotated[
-        int | None, Meta(description="ManageSieve (STARTTLS); leave out where it is off.")
+        Port | None, Meta(description="ManageSieve (STARTTLS); false where it is off.")
     ] = 4190
-    username_format: Annotated[str, Meta(description="auth_username_format.")] = "%Lu"
+    username_format: Annotated[
+        str, Meta(description="auth_username_format: %u, %n, %d, each plain or with L.")
+    ] = "%Lu"
     gssapi: Annotated[bool, Meta(description="Dovecot takes Kerberos tickets.")] = False
     master_user: Annotated[
         str | None,
-        Meta(description="Dovecot master user for witness sessions (`--witness`)."),
+        Meta(
+            description="Dovecot master user for witness sessions (`--witness`).",
+            examples=["evict-witness"],
+        ),
     ] = None
-    master_password_file: Annotated[Path | None, Meta(description="Its password.")] = None
+    master_password_file: Annotated[
+        Path | None,
+        Meta(
+            description="Its password.",
+            examples=["/etc/evict/master.password"],
+            extra=_CREDENTIAL,
+        ),
+    ] = None
     master_separator: Annotated[
-        str | None, Meta(description="auth_master_user_separator, where master users exist.")
+        str | None,
+        Meta(description="auth_master_user_separator, where master users exist.", examples=["*"]),
     ] = None
     config_file: Annotated[
         Path, Meta(description="Main configuration, read with doveconf for `evict exposure`.")
     ] = Path("/etc/dovecot/dovecot.conf")
     command_prefix: Annotated[
         tuple[str, ...],
-        Meta(description="Put before doveconf, to run it on the mail server (ssh, sudo)."),
+        Meta(
+            description="Put before doveconf, to run it on the mail server (ssh, sudo).",
+            examples=[["ssh", "mail.corp.example"]],
+        ),
     ] = ()
     hook: Annotated[
         DovecotHook | None, Meta(description="The auth-policy hook the agent answers.")
@@ -199,41 +302,60 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class PostfixHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Postfix asks the agent at RCPT, DATA and end of data (policy delegation)."""
+
     unix_socket: Annotated[
         Path | None,
         Meta(
             description="Policy-delegation socket inside Postfix's chroot.",
             examples=["/var/spool/postfix/private/evict"],
+            extra=_SHOWN,
         ),
     ] = None
     listen: Annotated[
         str | None, Meta(description="The same over TCP, host:port.", examples=["127.0.0.1:4002"])
     ] = None
     socket_group: Annotated[
-        str | None, Meta(description="Group that may connect to the socket (Postfix's own).")
+        str | None,
+        Meta(
+            description="Group that may connect to the socket (Postfix's own).",
+            examples=["postfix"],
+        ),
     ] = None
 
 
 class PostfixSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Postfix server: submission and the queue. May stand more than once."""
+
     name: Annotated[str, Meta(description="Name in doors and reports.")] = "postfix"
     host: Annotated[
         str,
         Meta(description="Where its submission door is tried.", examples=["mail.corp.example"]),
     ]
-    submission_port: Annotated[int, Meta(description="Submission port.")] = 587
+    submission_port: Annotated[Port, Meta(description="Submission port.")] = 587
     submission_tls: Annotated[
         str, Meta(description="starttls, implicit or none.", pattern="^(starttls|implicit|none)$")
     ] = "starttls"
     server_name: Annotated[
-        str | None, Meta(description="Name its certificate must carry, where not the host's.")
+        str | None,
+        Meta(
+            description="Name its certificate must carry, where not the host's.",
+            examples=["mail.corp.example"],
+        ),
     ] = None
-    ca_file: Annotated[Path | None, Meta(description="Trust anchors; else the system's.")] = None
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
+    ] = None
     config_directory: Annotated[Path, Meta(description="Postfix's config_directory.")] = Path(
         "/etc/postfix"
     )
     command_prefix: Annotated[
         tuple[str, ...],
-        Meta(description="Put before postconf and postqueue, to run them on the mail server."),
+        Meta(
+            description="Put before postconf and postqueue, to run them on the mail server.",
+            examples=[["ssh", "mail.corp.example"]],
+        ),
     ] = ()
     hold_prefix: Annotated[
         tuple[str, ...],

@@ -46,3 +46,7 @@ class Nature(StrEnum):
     """Nothing can prove it by its nature (a copy on a device): printed, changes no exit code."""
     OUTSIDE = "outside"
     """Not a way into the mailbox (an LDAP connection bound before): printed, changes nothing."""
+
+    @property
+    def provable(self) -> bool:
+        return self is Nature.PROVABLE

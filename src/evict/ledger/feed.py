@@ -82,8 +82,19 @@ class Beat(Struct, frozen=True, kw_only=True, tag="beat"):
     seq: int
 
 
+class CutAgain(Struct, frozen=True, kw_only=True, tag="cut-again"):
+    """Control plane: run the cutters once more for the account of this entry.
+
+    Sent when a case is looked at again (a restart, a second order): the steps are reported as
+    those of a new entry are. An agent that does not have the entry yet, or has a newer one of the
+    same account, ignores it.
+    """
+
+    seq: int
+
+
 FromAgent = Hello | Acknowledge | CutStep | Beat
-FromControl = Entries | Beat
+FromControl = Entries | Beat | CutAgain
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _agent_decoder: Final[msgspec.msgpack.Decoder[FromAgent]] = msgspec.msgpack.Decoder(FromAgent)

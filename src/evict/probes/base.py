@@ -19,13 +19,15 @@ class Login(Struct, frozen=True, kw_only=True):
     Attributes:
         name: what is sent as the login name; `leaver*master` for a master user's witness.
         source: local address to connect from, or None for the system's choice.
-        timeout_s: for the whole try.
+        timeout_s: for the whole try; of a witness, for each beat.
+        address: the leaver's mail address: what a submission witness says in MAIL FROM.
     """
 
     name: str
     password: Secret
     source: str | None
     timeout_s: float
+    address: str = ""
 
 
 class Witness(Protocol):
@@ -53,6 +55,11 @@ class Prober(Protocol):
 
     async def open_witness(self, endpoint: Endpoint, login: Login) -> Witness:
         """Log in and stay. Raises `SystemFault` where that does not work."""
+
+
+def where(endpoint: Endpoint) -> str:
+    """`host:port`, as a sighting says it."""
+    return f"{endpoint.host}:{endpoint.port}"
 
 
 def utc_now() -> datetime:

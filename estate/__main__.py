@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m estate up|down|status [--ip IP] [--state FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from estate import services
+from estate.commands import EstateError
+from estate.layout import Layout
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="estate", description="A real estate on one address.")
+    parser.add_argument("verb", choices=("up", "down", "status"))
+    parser.add_argument("--ip", default=Layout().ip, help="127.x.y.z; it takes the /16 around it")
+    parser.add_argument("--state", type=Path, help="default: /var/tmp/evict-estate-<x>")
+    parser.add_argument("--remove", action="store_true", help="down: remove the state folder too")
+    arguments = parser.parse_args()
+    try:
+        layout = Layout.at(arguments.ip, arguments.state)
+        if arguments.verb == "up":
+            return _up(layout)
+        if arguments.verb == "down":
+            services.down(layout)
+            if arguments.remove:
+                shutil.rmtree(layout.state, ignore_errors=True)
+            return 0
+        return _status(layout)
+    except (EstateError, ValueError) as error:
+        print(f"estate: {error}", file=sys.stderr)
+        return 1
+
+
+def _up(layout: Layout) -> int:
+    begun = time.monotonic()
+    services.up(layout)
+    print(f"estate: up on {layout.ip} after {time.monotonic() - begun:.1f} s; {layout.config}")
+    return 0
+
+
+def _status(layout: Layout) -> int:
+    """Exit code 3 where something does not run, as of `systemctl status`."""
+    running = services.status(layout)
+    for name, runs in running.items():
+        print(f"{name}: {'runs' if runs else 'stopped'}")
+    return 0 if all(running.values()) else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

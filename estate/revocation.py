@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job on the second leaver: the command as a person types it, and what the leaver saw."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from estate.clients.leaver import LeaverClients
+from estate.clients.ticket_file import take_ticket
+from estate.commands import EstateError
+from estate.layout import Layout
+from estate.people import Person
+from estate.product import CONTROL_USER, Product, public_key
+from estate.run_as import EVICT, as_user, environment
+
+_TIMEOUT_S: Final = 90
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What the leaver's own client saw of one door, milliseconds from the commit."""
+
+    door: str
+    last_success_ms: float | None
+    first_refusal_ms: float | None
+
+
+class Revoked(Struct, frozen=True, kw_only=True):
+    """What came of the command.
+
+    Attributes:
+        report: the account's part of `evict revoke --json`.
+        evidence: the copy in the build folder.
+    """
+
+    exit_code: int
+    report: dict[str, Any]
+    leaver_saw: list[Seen]
+    survivors: tuple[str, ...]
+    evidence: Path
+
+
+def show_revocation(
+    layout: Layout, product: Product, leaver: Person, clients: LeaverClients, build: Path
+) -> Revoked:
+    """Run `evict revoke`, its progress on this terminal, then ask the leaver's own clients."""
+    ticket = take_ticket(layout, leaver, owner=CONTROL_USER)
+    arguments = ["revoke", leaver.upn, "--reason", "left the company", "--witness"]
+    arguments += ["--witness-ccache", str(ticket), "--json"]
+    done = subprocess.run(
+        as_user(CONTROL_USER, [*EVICT, *arguments]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment(layout.config)},
+        cwd="/",
+        timeout=_TIMEOUT_S,
+    )
+    answer = json.loads(done.stdout or "{}")
+    if not answer.get("accounts"):
+        raise EstateError(f"evict revoke ended with code {done.returncode} and no report")
+    report = answer["accounts"][0]
+    clients.wait_shut(10.0)
+    commit_ns = _ns(report["commit_at"])
+    saw = [
+        Seen(
+            door=track.door,
+            last_success_ms=_ms(track.last_success_ns, commit_ns),
+            first_refusal_ms=_ms(track.first_failure_began_ns, commit_ns),
+        )
+        for track in clients.tracks
+    ]
+    _print(report, saw)
+    evidence = _keep(layout, Path(report["evidence"]), build)
+    print(
+        "   "
+        + product.evict("verify", report["evidence"], "--key", str(public_key(layout)))
+        .replace("\n", "\n   ")
+        .rstrip(),
+        flush=True,
+    )
+    return Revoked(
+        exit_code=done.returncode,
+        report=report,
+        leaver_saw=saw,
+        survivors=clients.survivors(),
+        evidence=evidence,
+    )
+
+
+def _print(report: dict[str, Any], saw: list[Seen]) -> None:
+    print(f"   {report['label']}: {report['verdict']}; every door as Evict saw it:")
+    for door in report["doors"]:
+        name = "/".join(
+            (door["door"]["system"], door["door"]["protocol"], door["door"]["credential"])
+        )
+        print(
+            f"   {name:34} {door['judgement']:13} last success {_text(door['last_success_ms'])},"
+            f" first refusal {_text(door['first_refusal_ms'])}"
+        )
+    print("   and as the leaver's own mail programs saw it, without Evict's word:")
+    for each in saw:
+        print(
+            f"   {each.door:34} {'':13} last success {_text(each.last_success_ms)},"
+            f" first refused try {_text(each.first_refusal_ms)}"
+        )
+
+
+def _text(value: float | None) -> str:
+    return "         -" if value is None else f"{value:7.1f} ms"
+
+
+def _ns(at: str) -> int:
+    return round(datetime.fromisoformat(at).timestamp() * 1_000_000) * 1000
+
+
+def _ms(at_ns: int | None, commit_ns: int) -> float | None:
+    return None if at_ns is None else round((at_ns - commit_ns) / 1e6, 3)
+
+
+def _keep(layout: Layout, evidence: Path, build: Path) -> Path:
+    kept = build / "evidence.dsse.json"
+    shutil.copyfile(evidence, kept)
+    shutil.copyfile(public_key(layout), build / "evidence.pub")
+    return kept

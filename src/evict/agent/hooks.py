@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What listens for the mail servers' questions: sockets and connections, whatever the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import socket
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from evict.core.errors import ConfigError
+
+BACKLOG: Final = 1024
+
+
+class Conversation(Protocol):
+    """A product's protocol on one connection, sans-I/O."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection ends after what `receive` gave was written."""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take what came, give what to write."""
+
+
+class Hook(Protocol):
+    """One server's hook. Between `stop` and `start` nobody answers, so the server refuses."""
+
+    @property
+    def name(self) -> str:
+        """For the hello to the control plane and the log."""
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigError` where an address cannot be had."""
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection."""
+
+
+class Address(Protocol):
+    """Where to listen."""
+
+    def bind(self) -> socket.socket:
+        """A bound socket. Raises `OSError`."""
+
+    def release(self) -> None:
+        """Take away what `bind` left behind."""
+
+
+class TcpAddress:
+    """`host:port`, `[v6]:port`."""
+
+    def __init__(self, text: str) -> None:
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdigit():
+            raise ConfigError(f"listen = {text!r} is not host:port")
+        self._host = host.strip("[]")
+        self._port = int(port)
+
+    def bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self._host, self._port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def release(self) -> None:
+        """Nothing stays behind."""
+
+    def __str__(self) -> str:
+        return f"{self._host}:{self._port}"
+
+
+class UnixAddress:
+    """A socket file for its owner and one group; what an earlier run left is replaced."""
+
+    def __init__(self, path: Path, *, group: str | None = None) -> None:
+        self._path = path
+        self._group = group
+
+    def bind(self) -> socket.socket:
+        self.release()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
+        try:
+            sock.bind(str(self._path))
+            if self._group is not None:
+                os.chown(self._path, -1, _group_id(self._group))
+                self._path.chmod(0o660)
+        except (OSError, ConfigError):
+            sock.close()
+            raise
+        finally:
+            os.umask(mask)
+        return sock
+
+    def release(self) -> None:
+        try:
+            if stat.S_ISSOCK(self._path.lstat().st_mode):
+                self._path.unlink()
+        except FileNotFoundError:
+            return
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+
+def _group_id(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise ConfigError(f"socket_group = {group!r}: there is no such group") from error
+
+
+class Listener:
+    """A `Hook` on some addresses, one conversation a connection."""
+
+    def __init__(
+        self, name: str, addresses: Sequence[Address], converse: Callable[[], Conversation]
+    ) -> None:
+        self._name = name
+        self._addresses = addresses
+        self._converse = converse
+        self._servers: list[asyncio.Server] = []
+        self._open: set[asyncio.Transport] = set()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for address in self._addresses:
+            try:
+                sock = address.bind()
+            except OSError as error:
+                await self.stop()
+                raise ConfigError(
+                    f"{self._name}: cannot listen on {address}: {error.strerror}"
+                ) from error
+            self._servers.append(
+                await loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
+            )
+
+    async def stop(self) -> None:
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        for transport in tuple(self._open):
+            transport.abort()
+        for server in servers:
+            await server.wait_closed()
+        if servers:
+            for address in self._addresses:
+                address.release()
+
+    def _connection(self) -> asyncio.Protocol:
+        return _Connection(self._converse(), self._open)
+
+
+class _Connection(asyncio.Protocol):
+    """Moves bytes between the socket and the conversation; nothing else is on this path."""
+
+    __slots__ = ("_conversation", "_open", "_transport")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, conversation: Conversation, open_: set[asyncio.Transport]) -> None:
+        self._conversation = conversation
+        self._open = open_
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._open.add(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._conversation.receive(data)
+        if answer:
+            self._transport.write(answer)
+        if self._conversation.ended:
+            self._transport.close()
+
+    def pause_writing(self) -> None:
+        """Whoever does not read the answers is not asked for more."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason is the same
+        self._open.discard(self._transport)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the agent together: one replica, the hooks that ask it, the cutters, the feed.
+
+The hooks listen before anything else and refuse everybody until the replica has a snapshot; from
+then on they answer. Sessions of everybody who stands revoked are cut in one pass beside that:
+waiting for it would shut everybody out for as long as one Dovecot hangs, and would end no session
+sooner, since the hooks refuse those accounts from the first answer on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+
+from evict.agent.doctor import PauseSocket
+from evict.agent.follower import Follower
+from evict.agent.hooks import Address, Hook, Listener, TcpAddress, UnixAddress
+from evict.agent.replica import Change, Replica
+from evict.config.model import Config, DovecotHook, DovecotSection, PostfixHook
+from evict.config.secrets import read_secret
+from evict.ledger.feed import CutStep
+from evict.systems.dovecot import hook as dovecot
+from evict.systems.dovecot.cutter import Cutter as DovecotCutter
+from evict.systems.dovecot.doveadm import Doveadm
+from evict.systems.postfix import hook as postfix
+
+_NO_SESSIONS: Final[Mapping[str, int]] = {}
+
+log = structlog.get_logger()
+
+Decide = Callable[[bytes, bytes], bool | None]
+
+
+class Cutter(Protocol):
+    """One system's loop that ends live sessions and empties caches."""
+
+    def cut(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
+        """Begin, or begin again."""
+
+    def spare(self, account: str) -> None:
+        """Stop: the account was reinstated."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
+async def run_agent(config: Config, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises `ConfigError` where a key or an address cannot be had."""
+    running = asyncio.create_task(_Agent(config).run())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        running.cancel()
+        await asyncio.wait((running, stopping))
+    if not running.cancelled():
+        running.result()
+
+
+class _Agent:
+    """Everything of one agent, wired."""
+
+    def __init__(self, config: Config) -> None:
+        separators = "".join(sorted({d.master_separator or "" for d in config.dovecot}))
+        self._replica = Replica(separators=separators)
+        self._hooks: list[Hook] = [
+            *(_dovecot_hook(d.name, d.hook, self._decide) for d in config.dovecot if d.hook),
+            *(_postfix_hook(p.name, p.hook, self._decide) for p in config.postfix if p.hook),
+        ]
+        self._follower = Follower(
+            config.control.feed,
+            self._replica,
+            agent=config.agent.name,
+            hooks=tuple(hook.name for hook in self._hooks),
+            cut=self._cut,
+        )
+        self._doveadms = [_doveadm(section) for section in config.dovecot]
+        self._cutters: Sequence[Cutter] = [
+            DovecotCutter(
+                doveadm,
+                spell=self._replica.spellings,
+                report=_Reporter(self._follower.report, section.name),
+            )
+            for section, doveadm in zip(config.dovecot, self._doveadms, strict=True)
+        ]
+        self._pause: PauseSocket | None = None
+        if config.agent.may_stop_hooks and config.agent.control_socket is not None:
+            self._pause = PauseSocket(UnixAddress(config.agent.control_socket), self._hooks)
+
+    def _decide(self, login: bytes, mechanism: bytes) -> bool | None:
+        """What every hook asks: first whatever the feed has brought by now, then the replica."""
+        self._follower.drain()
+        return self._replica.decide(login, mechanism)
+
+    def _cut(self, change: Change) -> None:
+        for cutter in self._cutters:
+            for account in change.reinstated:
+                cutter.spare(account)
+            for leaver in change.revoked:
+                cutter.cut(leaver.account, leaver.seq, leaver.forms)
+
+    async def run(self) -> None:
+        try:
+            for hook in self._hooks:
+                await hook.start()
+            if self._pause is not None:
+                await self._pause.start()
+            log.info("agent.listening", hooks=[hook.name for hook in self._hooks])
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follower.run())
+                for cutter in self._cutters:
+                    tasks.create_task(cutter.run())
+        finally:
+            if self._pause is not None:
+                await self._pause.stop()
+            for hook in self._hooks:
+                await hook.stop()
+            for doveadm in self._doveadms:
+                await doveadm.close()
+            log.info("agent.stopped")
+
+
+class _Reporter:
+    """Makes a cutter's step the feed's message: which system, and when."""
+
+    def __init__(self, report: Callable[[CutStep], None], system: str) -> None:
+        self._report = report
+        self._system = system
+
+    def __call__(
+        self,
+        seq: int,
+        step: str,
+        *,
+        count: int = 0,
+        left: Mapping[str, int] = _NO_SESSIONS,
+        detail: str = "",
+    ) -> None:
+        self._report(
+            CutStep(
+                seq=seq,
+                system=self._system,
+                step=step,
+                at=datetime.now(UTC),
+                count=count,
+                left=dict(left),
+                detail=detail,
+            )
+        )
+
+
+def _dovecot_hook(name: str, settings: DovecotHook, decide: Decide) -> Hook:
+    key = read_secret(settings.api_key_file)
+    return Listener(name, [TcpAddress(settings.listen)], dovecot.conversations(decide, key))
+
+
+def _postfix_hook(name: str, settings: PostfixHook, decide: Decide) -> Hook:
+    addresses: list[Address] = []
+    if settings.unix_socket is not None:
+        addresses.append(UnixAddress(settings.unix_socket, group=settings.socket_group))
+    if settings.listen is not None:
+        addresses.append(TcpAddress(settings.listen))
+    return Listener(name, addresses, postfix.conversations(decide))
+
+
+def _doveadm(section: DovecotSection) -> Doveadm:
+    return Doveadm(section.doveadm_url, read_secret(section.api_key_file), system=section.name)

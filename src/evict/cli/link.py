@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command reaches the control plane: its unix socket, or, without hooks, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import msgspec
+
+from evict.config.model import Config
+from evict.control import api
+from evict.core.errors import Bug, ServiceUnavailable
+
+
+def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
+    """Send one request and give what comes back, line by line, until `End` or `Failed`.
+
+    Raises:
+        ServiceUnavailable: nobody answers and some server asks the agent, so that only
+            `evict serve` may hold the state.
+    """
+    connection = _connect(config)
+    if connection is not None:
+        with closing(connection):
+            yield from _over(connection, request)
+    elif config.has_hooks:
+        raise ServiceUnavailable(
+            f"`evict serve` does not answer on {config.control.socket}. Hooks are configured, so"
+            " they refuse everybody while it is away: start it first."
+        )
+    else:
+        yield from _embedded(config, request)
+
+
+def _connect(config: Config) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(config.control.socket))
+    except PermissionError as error:
+        connection.close()
+        raise ServiceUnavailable(
+            f"{config.control.socket}: not allowed to connect; run as root or as a member of the"
+            " socket's group"
+        ) from error
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _over(connection: socket.socket, request: api.Request) -> Iterator[api.Line]:
+    connection.sendall(api.encode(request))
+    with connection.makefile("rb") as stream:
+        for raw in stream:
+            try:
+                line = api.decode_line(raw)
+            except msgspec.MsgspecError as error:
+                raise ServiceUnavailable(
+                    "`evict serve` is of another version than this command: restart it"
+                ) from error
+            yield line
+            if isinstance(line, api.End | api.Failed):
+                return
+    raise ServiceUnavailable(
+        "`evict serve` ended in the middle. What was ordered stands in the ledger and goes on when"
+        " it is started again: see `evict status`."
+    )
+
+
+def _embedded(config: Config, request: api.Request) -> Iterator[api.Line]:
+    """Run the control plane in a thread of this process for one request."""
+    from evict.control.service import ControlService  # noqa: PLC0415 - heavy, and rarely needed
+
+    told: queue.SimpleQueue[api.Line | BaseException | None] = queue.SimpleQueue()
+
+    async def run() -> None:
+        async with ControlService(config) as service:
+            try:
+                async for line in service.answer(request, "command line"):
+                    told.put(line)
+            finally:
+                await service.settle()
+
+    def work() -> None:
+        try:
+            asyncio.run(run())
+            told.put(None)
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread
+            told.put(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while (line := told.get()) is not None:
+        if isinstance(line, BaseException):
+            thread.join()
+            raise line
+        yield line
+    thread.join()
+
+
+def answer(config: Config, request: api.Request) -> object:
+    """The data of a look. Raises `EvictError` as the control plane said it."""
+    from evict.cli.output import CommandFailed  # noqa: PLC0415
+
+    for line in lines(config, request):
+        if isinstance(line, api.Answer):
+            return line.data
+        if isinstance(line, api.Failed):
+            raise CommandFailed(line.code, line.exit_code, line.text)
+    raise Bug("the control plane ended without an answer")

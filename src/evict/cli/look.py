@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that only look: doors, plan, status, exposure, doctor."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from rich.table import Table
+from rich.text import Text
+
+from evict.cli import link
+from evict.cli.options import ConfigPath, Json, read_settings
+from evict.cli.output import Output
+from evict.control import api
+from evict.core.errors import ExitCode
+
+Rows = list[dict[str, Any]]
+
+
+def print_rows(out: Output, rows: Rows, columns: dict[str, str]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for title in columns.values():
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_text(row.get(key))) for key in columns))
+    out.page.print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def _look(what: str, name: str, config: ConfigPath) -> dict[str, Any]:
+    request = api.Look(what=what, name=name)
+    return cast("dict[str, Any]", link.answer(read_settings(config), request))
+
+
+def doors(account: str, *, json: Json = False, config: ConfigPath = None) -> ExitCode:
+    """List every door of an account and what its systems show of it now."""
+    found = _look("doors", account, config)
+    out = Output(json=json)
+    if json:
+        out.data(found)
+        return ExitCode.OK
+    out.page.print(Text(f"{found['label']}  {found['account']}"))
+    print_rows(out, found["doors"], {"door": "door", "state": "now", "note": "what is known"})
+    for fact in found["facts"]:
+        out.page.print(Text(f"  {fact}"))
+    return ExitCode.OK
+
+
+def plan(account: str, *, json: Json = False, config: ConfigPath = None) -> ExitCode:
+    """Show the measures for an account: in which order, why each is there, whom it disturbs."""
+    found = _look("plan", account, config)
+    out = Output(json=json)
+    if json:
+        out.data(found)
+        return ExitCode.OK
+    out.page.print(Text(f"{found['label']}  {found['account']}"))
+    columns = {
+        "stage": "stage",
+        "measure": "measure",
+        "by": "by",
+        "why": "why",
+        "disturbs": "disturbs",
+        "undo": "undo",
+    }
+    print_rows(out, found["measures"], columns)
+    return ExitCode.OK
+
+
+def status(account: str = "", *, json: Json = False, config: ConfigPath = None) -> ExitCode:
+    """Show who is revoked, how each case stands, and how fresh the agents are."""
+    found = _look("status", account, config)
+    out = Output(json=json)
+    if json:
+        out.data(found)
+        return ExitCode.OK
+    columns = {
+        "label": "account",
+        "state": "state",
+        "generation": "generation",
+        "since": "since",
+        "verdict": "verdict",
+        "evidence": "evidence",
+    }
+    print_rows(out, found["accounts"], columns)
+    print_rows(
+        out, found["agents"], {"agent": "agent", "seq": "entry", "hooks": "answers hooks of"}
+    )
+    return ExitCode.OK
+
+
+def exposure(*, json: Json = False, config: ConfigPath = None) -> ExitCode:
+    """Tell how long each door would stay open after a plain disable in the directory."""
+    found = _look("exposure", "", config)
+    out = Output(json=json)
+    if json:
+        out.data(found)
+    else:
+        columns = {
+            "door": "door",
+            "closes": "closes by itself",
+            "setting": "what decides",
+            "source": "known",
+            "reason": "why",
+            "remedy": "remedy",
+        }
+        print_rows(out, found["doors"], columns)
+        for failure in found["failures"]:
+            out.talk.print(Text(f"not told: {failure}", style="red"))
+    return ExitCode.FAILED if found["failures"] else ExitCode.OK
+
+
+def doctor(*, json: Json = False, config: ConfigPath = None) -> ExitCode:
+    """Check that the hooks fail closed, that rights suffice, and what else would bite."""
+    found = _look("doctor", "", config)
+    out = Output(json=json)
+    if json:
+        out.data(found)
+    else:
+        columns = {
+            "severity": "",
+            "system": "system",
+            "code": "finding",
+            "text": "what was seen",
+            "remedy": "remedy",
+        }
+        print_rows(out, found["findings"], columns)
+    worst = {f["severity"] for f in found["findings"]}
+    return ExitCode.FAILED if "error" in worst else ExitCode.OK

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from evict.cli import link
+from evict.cli.options import ConfigPath, Json, read_settings
+from evict.cli.output import CommandFailed, Output
+from evict.cli.progress import ProgressView
+from evict.cli.report import print_report
+from evict.control import api
+from evict.control import progress as told
+from evict.core.errors import ExitCode, UsageError
+
+app = App(name="revoke")
+
+
+@app.default
+def revoke(
+    *accounts: str,
+    reason: str = "",
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    wait: bool = True,
+    witness: Annotated[bool, Parameter(negative=())] = False,
+    witness_ccache: Path | None = None,
+    hold_queue: Annotated[bool, Parameter(negative=())] = False,
+    request_id: str | None = None,
+    json: Json = False,
+    config: ConfigPath = None,
+) -> ExitCode:
+    r"""End every way into the mailbox of each account, and prove it.
+
+    Parameters
+    ----------
+    accounts
+        Any name of the account: UPN, DOMAIN\user, sAMAccountName, an address, its objectGUID.
+        `-` reads many from standard input, one a line.
+    reason
+        Why; kept beside the ledger, erasable, never shown to a mail client.
+    dry_run
+        Look and plan with the same reads, write nothing.
+    wait
+        Wait for the verdicts. With --no-wait the command ends once the ledger holds the order, with
+        exit code 4: nothing is proven yet.
+    witness
+        Open sessions as the leaver with Dovecot's master user first (300 ms at most), and see
+        them die.
+    witness_ccache
+        A file with a Kerberos service ticket of the leaver taken before, to be tried after.
+    hold_queue
+        Hold the leaver's queued mail in Postfix.
+    request_id
+        Id of this order: the same one again changes nothing.
+    """
+    names = _names(accounts)
+    if witness_ccache is not None and len(names) != 1:
+        raise UsageError("--witness-ccache goes with one account")
+    request = api.Revoke(
+        names=names,
+        request=request_id or secrets.token_hex(16),
+        reason=reason,
+        witness=witness,
+        witness_ccache="" if witness_ccache is None else str(witness_ccache.resolve()),
+        hold_queue=hold_queue,
+        wait=wait,
+        dry_run=dry_run,
+    )
+    out = Output(json=json)
+    if dry_run:
+        out.data(link.answer(read_settings(config), request))
+        return ExitCode.OK
+    return _follow(out, request, config)
+
+
+def _names(accounts: tuple[str, ...]) -> tuple[str, ...]:
+    if accounts == ("-",):
+        lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")
+        accounts = tuple(line.rstrip("\r") for line in lines if line.strip())
+    if not accounts:
+        raise UsageError("name at least one account, or `-` to read them from standard input")
+    return accounts
+
+
+def _follow(out: Output, request: api.Revoke, config: Path | None) -> ExitCode:
+    reports: list[told.CaseReport] = []
+    refused: list[told.Refused] = []
+    code = ExitCode.BUG
+    with ProgressView(out.talk) as view:
+        for line in link.lines(read_settings(config), request):
+            match line:
+                case api.Failed():
+                    raise CommandFailed(line.code, line.exit_code, line.text)
+                case api.End():
+                    code = line.exit_code
+                case told.CaseReport():
+                    reports.append(line)
+                case told.Refused():
+                    refused.append(line)
+                    view.take(line)
+                case api.Answer() | api.Password():
+                    continue
+                case _:
+                    view.take(line)
+    if out.json:
+        out.data({"accounts": reports, "refused": refused, "exit_code": code})
+    else:
+        for report in reports:
+            print_report(out.page, report)
+    return code

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What no single setting can say: settings that need, or exclude, each other, and their forms."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from evict.config.fields import settings
+from evict.config.model import Config, DovecotSection, PostfixSection
+from evict.config.problems import Key, Problem
+
+_USERNAME_FORMAT: Final = re.compile(r"(?:[^%]|%L?[und])+")
+_SYSTEM_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+LDAPS_PORT: Final = 636
+
+
+def host_port(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """Cut `host:port` or `[2001:db8::1]:port` apart.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"expected host:port, got {text!r}") from error
+    alone = parts.netloc == text and not (parts.path or parts.query or parts.fragment)
+    port = default_port if port is None else port
+    if not alone or not parts.hostname or "@" in text or text.endswith(":") or not port:
+        raise ValueError(f"expected host:port, got {text!r}")
+    return parts.hostname, port
+
+
+def find(config: Config) -> Iterator[Problem]:
+    """Everything wrong between settings, each with its key."""
+    yield from _names(config)
+    yield from _files(config, ())
+    yield from _directory(config)
+    for number, dovecot in enumerate(config.dovecot):
+        yield from _dovecot(dovecot, ("dovecot", number))
+    for number, postfix in enumerate(config.postfix):
+        yield from _postfix(postfix, ("postfix", number))
+    if config.probes.source_addresses is not None:
+        yield from _network(config.probes.source_addresses, ("probes", "source_addresses"))
+
+
+def _names(config: Config) -> Iterator[Problem]:
+    """A door is known by its system's name, so two systems must not share one."""
+    seen: set[str] = set()
+    places: list[tuple[Key, str]] = [(("directory", "name"), config.directory.name)]
+    places += [(("dovecot", n, "name"), s.name) for n, s in enumerate(config.dovecot)]
+    places += [(("postfix", n, "name"), s.name) for n, s in enumerate(config.postfix)]
+    for key, name in places:
+        if not _SYSTEM_NAME.fullmatch(name):
+            yield Problem(key=key, text=f"expected lower-case letters, digits, . _ -, got {name!r}")
+        elif name in seen:
+            yield Problem(key=key, text=f"another system has the name {name!r}")
+        seen.add(name)
+
+
+def _files(section: Struct, key: Key) -> Iterator[Problem]:
+    for setting in settings(type(section)):
+        value = getattr(section, setting.name)
+        here = (*key, setting.name)
+        if isinstance(value, Struct):
+            yield from _files(value, here)
+        elif setting.many:
+            for number, element in enumerate(value):
+                yield from _files(element, (*here, number))
+        elif isinstance(value, Path) and not value.is_absolute():
+            if not setting.credential:
+                yield Problem(key=here, text=f"expected an absolute path, got {str(value)!r}")
+            elif len(value.parts) != 1 or ".." in value.parts:
+                yield Problem(
+                    key=here,
+                    text=f"expected an absolute path or the bare name of a systemd credential,"
+                    f" got {str(value)!r}",
+                )
+
+
+def _directory(config: Config) -> Iterator[Problem]:
+    for server in config.directory.servers:
+        yield from _address(server, ("directory", "servers"), LDAPS_PORT)
+    if "=" not in config.directory.base_dn:
+        yield Problem(key=("directory", "base_dn"), text="expected a DN such as DC=corp,DC=example")
+
+
+def _dovecot(section: DovecotSection, key: Key) -> Iterator[Problem]:
+    url = urlsplit(section.doveadm_url)
+    if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc:
+        text = "expected http://host:port/doveadm/v1 without a user or password"
+        yield Problem(key=(*key, "doveadm_url"), text=text)
+    if not _USERNAME_FORMAT.fullmatch(section.username_format):
+        text = "expected %u, %n and %d only, each plain or with L: Evict would know nobody"
+        yield Problem(key=(*key, "username_format"), text=text)
+    separator = section.master_separator
+    if separator is not None and len(separator) != 1:
+        yield Problem(key=(*key, "master_separator"), text="expected one character")
+    if section.master_user is not None:
+        for name in ("master_password_file", "master_separator"):
+            if getattr(section, name) is None:
+                yield Problem(key=(*key, name), text="missing; master_user needs it")
+    elif section.master_password_file is not None:
+        yield Problem(key=(*key, "master_user"), text="missing; master_password_file needs it")
+    if section.hook is not None:
+        yield from _address(section.hook.listen, (*key, "hook", "listen"))
+
+
+def _postfix(section: PostfixSection, key: Key) -> Iterator[Problem]:
+    hook = section.hook
+    if hook is None:
+        return
+    if hook.listen is not None:
+        yield from _address(hook.listen, (*key, "hook", "listen"))
+    elif hook.unix_socket is None:
+        yield Problem(key=(*key, "hook"), text="expected unix_socket or listen: nobody could ask")
+
+
+def _address(text: str, key: Key, default_port: int | None = None) -> Iterator[Problem]:
+    try:
+        host_port(text, default_port)
+    except ValueError as error:
+        yield Problem(key=key, text=str(error))
+
+
+def _network(text: str, key: Key) -> Iterator[Problem]:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        yield Problem(key=key, text=f"expected a network such as 10.9.8.0/28: {error}")

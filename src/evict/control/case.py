@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from evict.control import acknowledged
+from evict.control.acknowledged import AgentSaid
+from evict.control.progress import DoorJudged, Event, MeasureDone, Refusing
+from evict.core.account import Account
+from evict.core.door import Door
+from evict.core.measure import Effect, EffectKind, Measure
+from evict.core.revocation import Entry
+from evict.core.sighting import Sighting
+from evict.core.verdict import Expectation, Judgement, Verdict, judge
+from evict.systems.base import Observation, Order, Passwords
+
+Emit = Callable[[Event], None]
+
+
+class Case:
+    """One leaving, from the ledger entry to the evidence: what is known of it so far.
+
+    Holds no connection and makes no decision; `runner` fills it, `report` reads it.
+    """
+
+    def __init__(
+        self, account: Account, entry: Entry, order: Order, passwords: Passwords, emit: Emit
+    ) -> None:
+        self.account = account
+        self.entry = entry
+        self.order = order
+        self.passwords = passwords
+        self.emit = emit
+        self.expectations: dict[Door, Expectation] = {}
+        self.plan: dict[str, Measure] = {}
+        self.effects: dict[str, Effect] = {}
+        self.failures: dict[str, str] = {}
+        self.facts: dict[str, tuple[str, ...]] = {}
+        self.silent: dict[str, tuple[str, ...]] = {}
+        self._blind: dict[str, str] = {}
+        self.said: list[AgentSaid] = []
+        self.refusing = asyncio.Event()
+        self.credentials_settled = asyncio.Event()
+        self.credentials_set = False
+        self._sightings: list[Sighting] = []
+        self._words: dict[Door, Judgement] = {}
+
+    @property
+    def commit_at(self) -> datetime:
+        return self.order.commit_at
+
+    def ms(self) -> float:
+        """Milliseconds since the commit."""
+        return round((datetime.now(UTC) - self.commit_at).total_seconds() * 1000, 3)
+
+    def expect(self, expectations: Iterable[Expectation]) -> None:
+        for expectation in expectations:
+            self.expectations[expectation.door] = expectation
+        self._announce()
+
+    def observed(self, seen: Observation) -> None:
+        """Keep what a system showed; a look that failed before is made good."""
+        self.failures.pop(seen.system, None)
+        self._blind.pop(seen.system, None)
+        self.facts[seen.system] = seen.facts
+        self.expect(seen.expectations)
+        self.see(*seen.sightings)
+
+    def could_not_look(self, system: str, text: str, doors: Iterable[Door]) -> None:
+        """Keep why a system showed nothing; its doors are named even if it never answered."""
+        self.failures[system] = text
+        self._blind[system] = text
+        known = {d.system for d in self.expectations}
+        self.expect(Expectation(door=d) for d in doors if system not in known)
+
+    def see(self, *sightings: Sighting) -> None:
+        self._sightings += sightings
+        self._announce()
+
+    def heard(self, message: AgentSaid) -> None:
+        self.said.append(message)
+        if message.step is None:
+            self.emit(Refusing(account=self.account.id, agent=message.agent, ms=self.ms()))
+            self.refusing.set()
+        self._announce()
+
+    def planned(self, measures: Iterable[Measure]) -> None:
+        for measure in measures:
+            self.plan.setdefault(measure.id, measure)
+        self._announce()
+
+    def came_to(self, effect: Effect) -> None:
+        """Keep what came of a measure; a later look never turns a done one into an unchanged."""
+        before = self.effects.get(effect.measure)
+        if before is None or before.kind is not EffectKind.DONE:
+            self.effects[effect.measure] = effect
+        if effect.kind in (EffectKind.DONE, EffectKind.UNCHANGED):
+            self.failures.pop(effect.measure, None)
+        self.emit(MeasureDone(account=self.account.id, effect=effect, ms=self.ms()))
+
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Everything seen, oldest first."""
+        plan = self.plan.values()
+        of_agents = acknowledged.sightings(plan, self.said)
+        silences = acknowledged.silences(plan, self.silent, datetime.now(UTC))
+        return tuple(sorted((*self._sightings, *of_agents, *silences), key=lambda s: s.ended_at))
+
+    def all_effects(self) -> tuple[Effect, ...]:
+        """The effects in the order of the plan, the agents' included."""
+        of_agents = {e.measure: e for e in acknowledged.effects(self.plan.values(), self.said)}
+        both = {**self.effects, **of_agents}
+        return tuple(both[m.id] for m in self.ordered_plan() if m.id in both)
+
+    def ordered_plan(self) -> list[Measure]:
+        """By stage, then by name."""
+        return sorted(self.plan.values(), key=lambda m: (m.stage, m.id))
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One a door, sorted by door."""
+        seen = self.sightings()
+        return tuple(
+            self._with_reason(judge(self.expectations[door], seen, self.commit_at))
+            for door in sorted(self.expectations)
+        )
+
+    def _with_reason(self, verdict: Verdict) -> Verdict:
+        blind = self._blind.get(verdict.door.system)
+        unproven = verdict.judgement is Judgement.UNVERIFIABLE and verdict.nature.provable
+        return structs.replace(verdict, why=blind) if blind and unproven else verdict
+
+    def all_failures(self) -> tuple[str, ...]:
+        """One sentence for each thing that failed and was not made good since."""
+        unsettled = (EffectKind.FAILED, EffectKind.UNCERTAIN)
+        of_measures = [
+            f"{e.measure}: {e.detail}" for e in self.all_effects() if e.kind in unsettled
+        ]
+        return tuple(dict.fromkeys([*self.failures.values(), *of_measures]))
+
+    def _announce(self) -> None:
+        for verdict in self.verdicts():
+            if self._words.get(verdict.door) is not verdict.judgement:
+                self._words[verdict.door] = verdict.judgement
+                event = DoorJudged(account=self.account.id, verdict=verdict, ms=self.ms())
+                self.emit(event)

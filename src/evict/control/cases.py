@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases that run now: one task each, any number of listeners, one evidence at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from evict.control.acknowledged import AgentSaid
+from evict.control.case import Case, Emit
+from evict.control.progress import CaseReport, Event
+from evict.core.errors import Bug
+from evict.ledger.feed import CutStep
+
+Work = Callable[[Case], Coroutine[Any, Any, CaseReport]]
+
+MOST_AT_ONCE = 16
+"""Cases that run side by side; the hooks refuse the others all the same."""
+
+
+class RunningCase:
+    """A case, its task, and what it has told so far; a late listener hears it from the start."""
+
+    def __init__(self, make: Callable[[Emit], Case]) -> None:
+        self.report: CaseReport | None = None
+        self._told: list[Event] = []
+        self._news = asyncio.Event()
+        self.case = make(self.tell)
+        self.task: asyncio.Task[None] | None = None
+
+    def tell(self, event: Event) -> None:
+        self._told.append(event)
+        self._news.set()
+
+    def end(self, report: CaseReport | None) -> None:
+        self.report = report
+        self._news.set()
+
+    async def listen(self) -> AsyncIterator[Event]:
+        """Every event from the first to the report."""
+        heard = 0
+        while True:
+            while heard < len(self._told):
+                heard += 1
+                yield self._told[heard - 1]
+            if self.task is not None and self.task.done():
+                if self.report is not None:
+                    yield self.report
+                elif not self.task.cancelled() and self.task.exception() is not None:
+                    raise Bug("the case ended with a fault of ours: see the log")
+                return
+            self._news.clear()
+            await self._news.wait()
+
+
+class Cases:
+    """Starts a case unless it runs already, and hands agents' messages to those concerned."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, RunningCase] = {}
+        self._by_seq: dict[int, Case] = {}
+        self._gate = asyncio.Semaphore(MOST_AT_ONCE)
+
+    def get(self, account: str) -> RunningCase | None:
+        return self._running.get(account)
+
+    def start(self, account: str, make: Callable[[Emit], Case], work: Work) -> RunningCase:
+        """Make the case and run `work` on it, or join the run there is.
+
+        The case hears agents from now on, though its work may have to wait its turn.
+        """
+        known = self._running.get(account)
+        if known is not None:
+            return known
+        running = self._running[account] = RunningCase(make)
+        self._by_seq[running.case.entry.body.seq] = running.case
+        running.task = asyncio.create_task(self._run(running, work), name=f"case {account}")
+        return running
+
+    async def _run(self, running: RunningCase, work: Work) -> None:
+        report = None
+        try:
+            async with self._gate:
+                report = await work(running.case)
+        finally:
+            del self._running[running.case.account.id]
+            del self._by_seq[running.case.entry.body.seq]
+            # The listeners look at the task, which is done only after this function returned.
+            asyncio.get_running_loop().call_soon(running.end, report)
+
+    async def cancel(self, account: str) -> None:
+        """Stop a running case: a reinstatement was ordered."""
+        running = self._running.get(account)
+        if running is not None and running.task is not None:
+            running.task.cancel()
+            await asyncio.wait({running.task})
+
+    async def settle(self) -> None:
+        """Wait until no case runs."""
+        while self._running:
+            await asyncio.wait({r.task for r in self._running.values() if r.task is not None})
+
+    async def stop(self) -> None:
+        """Cancel all; the ledger starts them again."""
+        for account in list(self._running):
+            await self.cancel(account)
+
+    def acknowledged(self, agent: str, hooks: tuple[str, ...], seq: int) -> None:
+        """An agent's hooks refuse by everything up to `seq`."""
+        at = datetime.now(UTC)
+        for number, case in self._by_seq.items():
+            told = any(m.step is None and m.agent == agent for m in case.said)
+            if number <= seq and not told:
+                case.heard(AgentSaid(agent=agent, hooks=hooks, at=at))
+
+    def cut(self, agent: str, hooks: tuple[str, ...], step: CutStep) -> None:
+        """An agent's cutter did one step for one entry."""
+        case = self._by_seq.get(step.seq)
+        if case is not None:
+            case.heard(AgentSaid(agent=agent, hooks=hooks, at=datetime.now(UTC), step=step))

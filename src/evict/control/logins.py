@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Negative logins: the strongest credential there is, set by Evict itself, tried at each door."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+
+from evict.control.case import Case
+from evict.control.masteruser import login_name
+from evict.control.parts import Parts
+from evict.core.account import Account
+from evict.core.door import Credential
+from evict.core.endpoint import Endpoint, door_of
+from evict.core.secret import Secret
+from evict.core.sighting import Method, Outcome, Sighting
+from evict.probes.base import Login
+from evict.probes.registry import prober
+
+_PAUSES_S = (0.0, 0.5, 2.0, 5.0)
+
+
+class NegativeLogins:
+    """Tries logins from addresses of their own; a try without a clear answer is repeated."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._sources = parts.sources
+        self._timeout_s = parts.config.probes.timeout_s
+        self._username_format = parts.systems.username_format
+
+    def login(self, account: Account, endpoint: Endpoint, password: Secret) -> Login:
+        return Login(
+            name=login_name(account, endpoint, self._username_format),
+            password=password,
+            source=self._sources.next(),
+            timeout_s=self._timeout_s,
+        )
+
+    async def try_until_clear(self, case: Case, endpoint: Endpoint, deadline: float) -> None:
+        """Try one endpoint, again while it lets the leaver in or gives no clear answer.
+
+        Args:
+            deadline: by the running loop's clock.
+        """
+        clock = asyncio.get_running_loop().time
+        for pause in _PAUSES_S:
+            if clock() + pause >= deadline and pause:
+                return
+            await asyncio.sleep(pause)
+            outcome = await self._once(case, endpoint, deadline - clock())
+            if outcome.shut:
+                return
+
+    async def _once(self, case: Case, endpoint: Endpoint, left_s: float) -> Outcome:
+        login = self.login(case.account, endpoint, case.passwords.second)
+        started_at = datetime.now(UTC)
+        try:
+            async with asyncio.timeout(max(left_s, 0.1)):
+                seen = await prober(endpoint.protocol).negative_login(endpoint, login)
+        except TimeoutError:
+            seen = Sighting(
+                door=door_of(endpoint, Credential.PASSWORD),
+                method=Method.NEGATIVE_LOGIN,
+                outcome=Outcome.UNCLEAR,
+                started_at=started_at,
+                ended_at=datetime.now(UTC),
+                where=f"{endpoint.host}:{endpoint.port}",
+                detail="no answer before the deadline of the case",
+            )
+        if not case.credentials_set:
+            told = f"{seen.detail} (tried without the password being known to be set)"
+            seen = msgspec.structs.replace(seen, detail=told)
+        case.see(seen)
+        return seen.outcome

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the names of an order to ledger orders: resolve, guard, and nothing slower."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from evict.config.model import Protected
+from evict.control.progress import Refused
+from evict.control.systems import Systems
+from evict.core.account import Account
+from evict.core.errors import EvictError
+from evict.core.guard import refuse_protected
+from evict.core.revocation import Kind, Personal
+from evict.ledger.order import LedgerOrder
+
+_RESOLVERS = 16
+
+
+class Resolved(Struct, frozen=True, kw_only=True):
+    """The accounts that may be revoked, each once, and the names that came to nothing."""
+
+    accounts: tuple[Account, ...]
+    refused: tuple[Refused, ...]
+
+
+class Orders:
+    """Knows the directory and the guard; appends nothing itself."""
+
+    def __init__(self, systems: Systems, protected: Protected) -> None:
+        self._systems = systems
+        self._protected = protected
+
+    async def resolve(self, names: Iterable[str]) -> Resolved:
+        """Resolve and guard every name; one that fails does not hold up the others."""
+        gate = asyncio.Semaphore(_RESOLVERS)
+        outcomes = await asyncio.gather(*(self._one(name, gate) for name in names))
+        accounts = {o.id: o for o in outcomes if isinstance(o, Account)}
+        refused = tuple(o for o in outcomes if isinstance(o, Refused))
+        return Resolved(accounts=tuple(accounts.values()), refused=refused)
+
+    async def _one(self, name: str, gate: asyncio.Semaphore) -> Account | Refused:
+        try:
+            async with gate:
+                account = await self._systems.directory.resolve(name)
+            self.guard(account)
+        except EvictError as error:
+            return Refused(name=name, code=error.code, exit_code=error.exit_code, text=error.text)
+        return account
+
+    def guard(self, account: Account) -> None:
+        """Raise `GuardRefused` where the configuration protects the account."""
+        refuse_protected(
+            account,
+            ids=self._protected.ids,
+            names=self._protected.names,
+            groups=self._protected.groups,
+        )
+
+    def ledger_order(
+        self, kind: Kind, account: Account, *, request: str, actor: str, reason: str
+    ) -> LedgerOrder:
+        """The order as the ledger takes it; one request of many accounts is one id an account."""
+        return LedgerOrder(
+            kind=kind,
+            account=account.id,
+            request=f"{request}/{account.id}",
+            personal=Personal(
+                label=account.upn,
+                forms=self._systems.forms(account),
+                actor=actor,
+                reason=reason,
+                directory=account.directory,
+                sam=account.sam,
+            ),
+        )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order to reinstate: put everything back behind closed hooks, then append the entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from msgspec import structs
+
+from evict.control import api
+from evict.control.orders import Orders
+from evict.control.parts import Parts
+from evict.control.progress import Committed, Note
+from evict.control.reinstatement import DEFAULT_TICKET_LIFE, Reinstatement, fresh_password
+from evict.core.account import Account
+from evict.core.errors import ExitCode, UsageError
+from evict.core.measure import BeforeImage
+from evict.core.revocation import Kind, Standing
+
+_AGENT_PATIENCE_S = 5.0
+
+
+class Reinstating:
+    """Carries orders to reinstate from the name to the open hooks."""
+
+    def __init__(self, parts: Parts) -> None:
+        minutes = parts.config.directory.ticket_life_minutes
+        self._tickets = any(d.gssapi for d in parts.config.dovecot)
+        self._ticket_life = timedelta(minutes=minutes) if minutes else DEFAULT_TICKET_LIFE
+        self._systems = parts.systems
+        self._ledger = parts.ledger
+        self._publisher = parts.publisher
+        self._cases = parts.cases
+        self._orders = Orders(parts.systems, parts.config.protected)
+
+    async def reinstate(self, request: api.Reinstate, actor: str) -> AsyncIterator[api.Line]:
+        """Events, the fresh password once, the end: 1 where something is not as it was before."""
+        account = await self._systems.directory.resolve(request.name)
+        standing = self._ledger.standings.get(account.id)
+        if standing is None or not standing.revoked:
+            raise UsageError(f"{account.upn} is not revoked: there is nothing to reinstate")
+        images = await self._ledger.journal.images(account.id, standing.generation)
+        if request.dry_run:
+            yield api.Answer(data=_dry_run(account, standing, images))
+            yield api.End(exit_code=ExitCode.OK)
+            return
+        await self._cases.cancel(account.id)
+        password = fresh_password()
+        work = Reinstatement(self._systems, account, images, overwrite=request.overwrite)
+        async for event in work.put_back(password):
+            yield event
+        yield await self._append(request, actor, account, standing)
+        for note in self._notes(account, standing):
+            yield note
+        yield api.Password(account=account.id, password=password.reveal())
+        opened = await self._hooks_open(account)
+        if opened is not None:
+            yield opened
+        good = work.complete and opened is None
+        yield api.End(exit_code=ExitCode.OK if good else ExitCode.FAILED)
+
+    async def _append(
+        self, request: api.Reinstate, actor: str, account: Account, standing: Standing
+    ) -> Committed:
+        order = self._orders.ledger_order(
+            Kind.REINSTATEMENT,
+            account,
+            request=request.request,
+            actor=actor,
+            reason=request.reason,
+        )
+        receipt = await self._ledger.append(
+            structs.replace(
+                order,
+                expected_generation=standing.generation,
+                tickets_dead_until=standing.since + self._ticket_life,
+            )
+        )
+        body = receipt.entry.body
+        return Committed(
+            account=account.id,
+            label=account.upn,
+            generation=body.generation,
+            seq=body.seq,
+            at=body.at,
+        )
+
+    def _notes(self, account: Account, standing: Standing) -> list[Note]:
+        if not self._tickets:
+            return []
+        until = standing.since + self._ticket_life
+        text = (
+            f"Kerberos tickets are refused for this account until {until:%Y-%m-%d %H:%M} UTC,"
+            " since one of before may live as long; the password works at once"
+        )
+        return [Note(account=account.id, text=text)]
+
+    async def _hooks_open(self, account: Account) -> Note | None:
+        """None once every agent has it; else a note that says who does not."""
+        if not self._systems.hooked:
+            return None
+        seq = self._ledger.head.seq
+        waited = 0.0
+        while late := [a.name for a in self._publisher.agents() if a.acknowledged_seq < seq]:
+            if waited >= _AGENT_PATIENCE_S:
+                text = f"not yet acknowledged by {', '.join(late)}: there it stays refused"
+                return Note(account=account.id, text=text)
+            await asyncio.sleep(0.02)
+            waited += 0.02
+        return None
+
+
+def _dry_run(
+    account: Account, standing: Standing, images: tuple[BeforeImage, ...]
+) -> dict[str, Any]:
+    return {
+        "account": account.id,
+        "label": account.upn,
+        "generation": standing.generation,
+        "would_put_back": [
+            {"measure": i.measure, "system": i.system, "target": i.target, "keys": sorted(i.before)}
+            for i in reversed(images)
+        ],
+        "written": False,
+    }

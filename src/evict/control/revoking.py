@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order to revoke: resolve, guard, witnesses, commit; then a case for each account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from evict.control import api, views
+from evict.control.case import Case, Emit
+from evict.control.cases import RunningCase
+from evict.control.dossier import EvidenceNotStored, Stored, report, statement, store
+from evict.control.orders import Orders
+from evict.control.parts import Parts
+from evict.control.progress import CaseReport, Committed, Note, Refused, Refusing
+from evict.control.runner import CaseRunner
+from evict.control.tickets import try_ticket
+from evict.control.witnesses import WitnessStand, watched_to_the_end
+from evict.core.account import Account
+from evict.core.errors import ExitCode, UsageError
+from evict.core.revocation import Entry, Kind
+from evict.core.secret import derive_password
+from evict.evidence.keys import load_private_key, load_probe_key
+from evict.ledger.order import How, Receipt
+from evict.probes.watch import WitnessWatch
+from evict.systems.base import Order, Passwords
+
+MOST_WITNESSED = 20
+"""Accounts in one order for which witness sessions are opened."""
+
+
+class Revoking:
+    """Carries orders to revoke from their names to their reports."""
+
+    def __init__(self, parts: Parts) -> None:
+        config = parts.config
+        self._parts = parts
+        self._config = config
+        self._systems = parts.systems
+        self._ledger = parts.ledger
+        self._publisher = parts.publisher
+        self._cases = parts.cases
+        self._runner = CaseRunner(parts)
+        self._stand = WitnessStand(parts)
+        self._orders = Orders(parts.systems, config.protected)
+        self._probe_key = load_probe_key(config.keys.probe_key_file)
+        key_file = config.keys.signing_key_file
+        self._signing_key = load_private_key(key_file) if key_file else None
+
+    async def revoke(self, request: api.Revoke, actor: str) -> AsyncIterator[api.Line]:
+        """Events, reports, then the end with the worst exit code of them all."""
+        if request.witness_ccache and len(request.names) != 1:
+            raise UsageError("a ticket cache goes with one account")
+        resolved = await self._orders.resolve(request.names)
+        for refused in resolved.refused:
+            yield refused
+        codes = [refused.exit_code for refused in resolved.refused]
+        if request.dry_run:
+            yield await self._dry_run(resolved.accounts, resolved.refused)
+            return
+        async for line in self._commit(request, actor, resolved.accounts):
+            if isinstance(line, CaseReport):
+                codes.append(line.exit_code)
+            yield line
+        if not request.wait:
+            codes.append(ExitCode.NOT_PROVEN)
+        yield api.End(exit_code=worst(codes))
+
+    async def _dry_run(
+        self, accounts: Iterable[Account], refused: tuple[Refused, ...]
+    ) -> api.Answer:
+        plans = [await views.plan(self._systems, account) for account in accounts]
+        return api.Answer(data={"would_revoke": plans, "refused": refused, "written": False})
+
+    async def _commit(
+        self, request: api.Revoke, actor: str, accounts: tuple[Account, ...]
+    ) -> AsyncIterator[api.Line]:
+        if not accounts:
+            return
+        watches = await self._open_witnesses(request, accounts)
+        for account in accounts:
+            for note in watches.get(account.id, (None, []))[1]:
+                yield Note(account=account.id, text=note)
+        orders = [
+            self._orders.ledger_order(
+                Kind.REVOCATION, a, request=request.request, actor=actor, reason=request.reason
+            )
+            for a in accounts
+        ]
+        receipts = await self._ledger.append_many(orders)
+        running = []
+        for account, receipt in zip(accounts, receipts, strict=True):
+            watch = watches.get(account.id, (None, []))[0]
+            running.append(self.start(account, receipt, request, watch))
+            yield committed(account, receipt)
+        async for line in self._told(running, wait=request.wait):
+            yield line
+
+    async def _open_witnesses(
+        self, request: api.Revoke, accounts: tuple[Account, ...]
+    ) -> dict[str, tuple[WitnessWatch | None, list[str]]]:
+        if not request.witness:
+            return {}
+        if len(accounts) > MOST_WITNESSED:
+            raise UsageError(f"witness sessions are opened for {MOST_WITNESSED} accounts at most")
+
+        async def one(account: Account) -> tuple[str, tuple[WitnessWatch | None, list[str]]]:
+            notes: list[str] = []
+            watch = await self._stand.open(account, self._systems.endpoints(), notes.append)
+            return account.id, (watch, notes)
+
+        return dict(await asyncio.gather(*(one(a) for a in accounts)))
+
+    async def _told(self, running: list[RunningCase], *, wait: bool) -> AsyncIterator[api.Line]:
+        news: asyncio.Queue[api.Line | None] = asyncio.Queue()
+
+        async def hear(one: RunningCase) -> None:
+            async for event in one.listen():
+                await news.put(event)
+                if not wait and isinstance(event, Refusing):
+                    break
+            await news.put(None)
+
+        if not wait and not self._systems.hooked:
+            return
+        async with asyncio.TaskGroup() as group:
+            for one in running:
+                group.create_task(hear(one))
+            for _ in running:
+                while (line := await news.get()) is not None:
+                    yield line
+
+    def start(
+        self,
+        account: Account,
+        receipt: Receipt,
+        request: api.Revoke | None = None,
+        watch: WitnessWatch | None = None,
+    ) -> RunningCase:
+        """Start, or join, the case of a revocation that the ledger holds.
+
+        Args:
+            request: None where the case is taken up again after a restart.
+        """
+        ccache = Path(request.witness_ccache) if request and request.witness_ccache else None
+        again = receipt.how is not How.STORED
+        hold_queue = request.hold_queue if request else False
+
+        async def work(case: Case) -> CaseReport:
+            return await self._work(case, watch, ccache, again=again)
+
+        def make(emit: Emit) -> Case:
+            return self._case(account, receipt.entry, emit, hold_queue=hold_queue)
+
+        return self._cases.start(account.id, make, work)
+
+    def _case(self, account: Account, entry: Entry, emit: Emit, *, hold_queue: bool) -> Case:
+        body = entry.body
+        forms = entry.personal.forms if entry.personal else self._systems.forms(account)
+        order = Order(
+            generation=body.generation, commit_at=body.at, forms=forms, hold_queue=hold_queue
+        )
+        first, second = (
+            derive_password(self._probe_key, account.id, body.generation, step) for step in (1, 2)
+        )
+        return Case(account, entry, order, Passwords(first=first, second=second), emit)
+
+    async def _work(
+        self, case: Case, watch: WitnessWatch | None, ccache: Path | None, *, again: bool
+    ) -> CaseReport:
+        journal = self._ledger.journal
+        await journal.opened(case.account.id, case.order.generation)
+        self._catch_up(case, again=again)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._runner.run(case))
+            if watch is not None:
+                group.create_task(self._watch(case, watch))
+            if ccache is not None:
+                group.create_task(try_ticket(case, self._parts, ccache))
+        stored = await self._keep_evidence(case)
+        if stored is not None:
+            await journal.evidence(case.account.id, case.order.generation, stored)
+        made = report(case, stored)
+        await journal.closed(case.account.id, case.order.generation, made)
+        return made
+
+    def _catch_up(self, case: Case, *, again: bool) -> None:
+        """What agents said before this case listened; cutters run again for an old entry."""
+        seq = case.entry.body.seq
+        for agent in self._publisher.agents():
+            self._cases.acknowledged(agent.name, agent.hooks, agent.acknowledged_seq)
+        if again:
+            self._publisher.cut_again(seq)
+
+    async def _watch(self, case: Case, watch: WitnessWatch) -> None:
+        timeout_s = self._config.control.case_timeout_s
+        case.see(*await watched_to_the_end(watch, case.commit_at, timeout_s))
+
+    async def _keep_evidence(self, case: Case) -> Stored | None:
+        made = statement(case)
+        try:
+            return await asyncio.to_thread(
+                store, made, self._config.evidence.folder, self._signing_key
+            )
+        except EvidenceNotStored as error:
+            case.failures["evidence"] = error.text
+            return None
+
+
+def committed(account: Account, receipt: Receipt) -> Committed:
+    body = receipt.entry.body
+    return Committed(
+        account=account.id,
+        label=account.upn,
+        generation=body.generation,
+        seq=body.seq,
+        at=body.at,
+        already=receipt.how is not How.STORED,
+    )
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """1 before 3 before 4; then whatever else is not 0."""
+    said = set(codes)
+    for code in (ExitCode.FAILED, ExitCode.DOOR_OPEN, ExitCode.NOT_PROVEN):
+        if code in said:
+            return code
+    return next(iter(sorted(said - {ExitCode.OK})), ExitCode.OK)

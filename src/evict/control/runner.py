@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look at all doors of one revoked account: observe, plan, apply, try, look again.
+
+Level-triggered: it starts from what the systems show, not from what was done before, so it is the
+same code after a crash, for a second run, and for an account revoked long ago. Every system runs
+on its own; one that is down fails for itself and holds nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from evict.control.case import Case
+from evict.control.logins import NegativeLogins
+from evict.control.parts import Parts
+from evict.core.door import Credential
+from evict.core.endpoint import door_of
+from evict.core.errors import EvictError, SystemFault
+from evict.core.measure import Actor, Effect, EffectKind, Measure, Stage
+from evict.core.verdict import Judgement
+from evict.systems.base import Connector
+
+_PATIENCE_S = 10.0
+_SETTLE_S = 1.0
+
+
+class CaseRunner:
+    """Carries one case to rest, or to its deadline (`control.case_timeout_s`)."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._systems = parts.systems
+        self._journal = parts.ledger.journal
+        self._publisher = parts.publisher
+        self._logins = NegativeLogins(parts)
+        self._timeout_s = parts.config.control.case_timeout_s
+
+    async def run(self, case: Case) -> None:
+        """Fill the case until every provable door is shut or the time is up."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._timeout_s
+        while True:
+            async with asyncio.TaskGroup() as group:
+                for connector in self._systems.all:
+                    group.create_task(self._system(case, connector, deadline))
+            async with asyncio.TaskGroup() as group:
+                for connector in self._systems.all:
+                    group.create_task(self._look_again(case, connector))
+            if self._at_rest(case) or clock() + _SETTLE_S >= deadline:
+                return
+            await asyncio.sleep(_SETTLE_S)
+
+    def _at_rest(self, case: Case) -> bool:
+        words = {v.judgement for v in case.verdicts() if v.nature.provable}
+        return words <= {Judgement.SHUT, Judgement.BOUNDED} and not case.all_failures()
+
+    async def _system(self, case: Case, connector: Connector, deadline: float) -> None:
+        measures = asyncio.create_task(self._measures(case, connector, deadline))
+        try:
+            if connector.name in self._systems.hooked:
+                await self._agent_refuses(case, connector)
+            else:
+                await asyncio.wait({measures})
+            await self._wait_for_credentials(case, connector, deadline)
+            async with asyncio.TaskGroup() as group:
+                for endpoint in connector.endpoints():
+                    group.create_task(self._logins.try_until_clear(case, endpoint, deadline))
+        finally:
+            await measures
+
+    async def _agent_refuses(self, case: Case, connector: Connector) -> None:
+        """Wait for every agent that answers this hook, also one that was lost: it may go on."""
+        key = f"hook of {connector.name}"
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await case.refusing.wait()
+        except TimeoutError:
+            silent = ["(none connected)"]
+        else:
+            acknowledged = await self._publisher.wait_ack(case.entry.body.seq, _PATIENCE_S)
+            known = (*self._publisher.agents(), *self._publisher.lost_agents())
+            silent = sorted(
+                a.name for a in known if connector.name in a.hooks and a.name not in acknowledged
+            )
+        case.silent[connector.name] = tuple(silent)
+        if silent:
+            text = f"{key}: not acknowledged within {_PATIENCE_S:.0f} s: {', '.join(silent)}"
+            case.failures[key] = text
+        else:
+            case.failures.pop(key, None)
+
+    async def _wait_for_credentials(
+        self, case: Case, connector: Connector, deadline: float
+    ) -> None:
+        if connector is self._systems.directory:
+            return
+        left = deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(left / 2, 0.1)):
+                await case.credentials_settled.wait()
+        except TimeoutError:
+            return  # tried without: the sighting says so
+
+    async def _measures(self, case: Case, connector: Connector, deadline: float) -> None:
+        left = deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(left):
+                await self._observe_and_apply(case, connector)
+        except SystemFault as error:
+            self._blind(case, connector, error.text)
+        except TimeoutError:
+            text = f"{connector.name}: not finished within {self._timeout_s:.0f} s"
+            self._blind(case, connector, text)
+        finally:
+            if connector is self._systems.directory:
+                case.credentials_settled.set()
+
+    async def _observe_and_apply(self, case: Case, connector: Connector) -> None:
+        seen = await connector.observe(case.account, case.order)
+        case.observed(seen)
+        measures = connector.plan(case.account, seen, case.order)
+        case.planned(measures)
+        ours = [m for m in measures if m.actor is Actor.CONTROL]
+        for stage in sorted({m.stage for m in ours}):
+            for measure in (m for m in ours if m.stage is stage):
+                await self._apply(case, connector, measure)
+            if stage is Stage.CREDENTIALS:
+                self._credentials(case)
+
+    def _credentials(self, case: Case) -> None:
+        done = (EffectKind.DONE, EffectKind.UNCHANGED)
+        kinds = [
+            case.effects[m.id].kind
+            for m in case.plan.values()
+            if m.stage is Stage.CREDENTIALS and m.id in case.effects
+        ]
+        case.credentials_set = bool(kinds) and all(k in done for k in kinds)
+        case.credentials_settled.set()
+
+    async def _apply(self, case: Case, connector: Connector, measure: Measure) -> None:
+        """Intent and before-image recorded, effect, effect recorded."""
+        await self._journal.intent(case.account.id, case.order.generation, measure)
+        try:
+            effect = await connector.apply(case.account, measure, case.order, case.passwords)
+        except EvictError as error:
+            kind = EffectKind.UNCERTAIN if error.code == "uncertain" else EffectKind.FAILED
+            effect = Effect(measure=measure.id, kind=kind, detail=error.text)
+        await self._journal.effect(case.account.id, case.order.generation, effect)
+        case.came_to(effect)
+
+    async def _look_again(self, case: Case, connector: Connector) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                seen = await connector.observe(case.account, case.order)
+        except (SystemFault, TimeoutError) as error:
+            late = f"{connector.name}: no answer in time"
+            self._blind(case, connector, error.text if isinstance(error, SystemFault) else late)
+            return
+        case.observed(seen)
+
+    def _blind(self, case: Case, connector: Connector, text: str) -> None:
+        doors = [door_of(e, Credential.PASSWORD) for e in connector.endpoints()]
+        case.could_not_look(connector.name, text, doors)

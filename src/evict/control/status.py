@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+from evict.control.parts import Parts
+from evict.core.revocation import Standing
+
+
+class Status:
+    """Who is revoked, how each case stands, and how fresh the agents are."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._systems = parts.systems
+        self._ledger = parts.ledger
+        self._publisher = parts.publisher
+        self._cases = parts.cases
+
+    async def tell(self, name: str) -> dict[str, Any]:
+        """Of one account where a name is given, else of everybody the ledger knows."""
+        standings = self._ledger.standings
+        if name:
+            account = await self._systems.directory.resolve(name)
+            chosen = [standings[account.id]] if account.id in standings else []
+        else:
+            chosen = sorted(standings.values(), key=lambda s: s.seq)
+        head = self._ledger.head
+        return {
+            "accounts": [await self._account(standing) for standing in chosen],
+            "agents": [
+                {
+                    "agent": a.name,
+                    "seq": a.acknowledged_seq,
+                    "behind": head.seq - a.acknowledged_seq,
+                    "hooks": list(a.hooks),
+                }
+                for a in self._publisher.agents()
+            ],
+            "ledger": {"seq": head.seq, "epoch": head.epoch},
+        }
+
+    async def _account(self, standing: Standing) -> dict[str, Any]:
+        personal = await self._ledger.personal(standing.seq)
+        generation = standing.generation if standing.revoked else standing.generation - 1
+        last = await self._ledger.journal.last_closed(standing.account, generation)
+        running = self._cases.get(standing.account) is not None
+        state = "revoked" if standing.revoked else "reinstated"
+        return {
+            "account": standing.account,
+            "label": personal.label if personal else standing.account,
+            "state": f"{state}, being looked at" if running else state,
+            "generation": standing.generation,
+            "since": standing.since,
+            "verdict": last.verdict if last else "not looked at",
+            "evidence": last.evidence if last else "",
+        }

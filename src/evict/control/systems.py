@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the connectors that the configuration names. The one place that knows every product."""
+
+from __future__ import annotations
+
+from evict.config.model import Config, DovecotSection
+from evict.config.secrets import read_secret
+from evict.control.masteruser import MasterUser
+from evict.core.account import Account
+from evict.core.endpoint import Endpoint
+from evict.core.names import login_forms
+from evict.systems.active_directory.connector import ActiveDirectory
+from evict.systems.base import Connector, Directory
+from evict.systems.dovecot.connector import DovecotConnector
+from evict.systems.postfix.connector import PostfixConnector
+
+
+class Systems:
+    """The estate as the control plane sees it."""
+
+    def __init__(self, config: Config) -> None:
+        self.username_formats = tuple(d.username_format for d in config.dovecot)
+        self.directory: Directory = ActiveDirectory(
+            config.directory,
+            read_secret(config.directory.password_file),
+            self.username_formats,
+        )
+        self.dovecots = tuple(
+            DovecotConnector(section, read_secret(section.api_key_file))
+            for section in config.dovecot
+        )
+        self.postfixes = tuple(PostfixConnector(section) for section in config.postfix)
+        self.hooked = frozenset(
+            s.name for group in (config.dovecot, config.postfix) for s in group if s.hook
+        )
+        self.master = next(filter(None, map(_master_user, config.dovecot)), None)
+
+    @property
+    def username_format(self) -> str:
+        """Of the Dovecot that decides who somebody is; the first one where there are several."""
+        return self.username_formats[0] if self.username_formats else "%u"
+
+    @property
+    def all(self) -> tuple[Connector, ...]:
+        return (self.directory, *self.dovecots, *self.postfixes)
+
+    def by_name(self, name: str) -> Connector:
+        """Raises `KeyError` where the configuration no longer has it."""
+        return {c.name: c for c in self.all}[name]
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(e for connector in self.all for e in connector.endpoints())
+
+    def forms(self, account: Account) -> tuple[str, ...]:
+        """Every login form of the account as each server of this estate normalises it."""
+        return login_forms(account, self.username_formats)
+
+    async def close(self) -> None:
+        for connector in self.all:
+            await connector.close()
+
+
+def _master_user(section: DovecotSection) -> MasterUser | None:
+    if not (section.master_user and section.master_password_file and section.master_separator):
+        return None
+    return MasterUser(
+        section.master_user,
+        section.master_separator,
+        read_secret(section.master_password_file),
+        section.username_format,
+    )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be seen without changing anything: doors, plan, exposure. Plain JSON values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
+
+from evict.control.systems import Systems
+from evict.core.account import Account
+from evict.core.door import Door
+from evict.core.errors import SystemFault
+from evict.core.exposure import Exposure
+from evict.core.measure import Measure
+from evict.core.sighting import Sighting
+from evict.core.verdict import Expectation
+from evict.systems.base import Observation
+
+T = TypeVar("T")
+
+
+async def each(looks: Iterable[Awaitable[T]]) -> tuple[list[T], list[str]]:
+    """Await all side by side: results, and one sentence for each system that failed."""
+    results: list[T] = []
+    failures: list[str] = []
+    for outcome in await asyncio.gather(*looks, return_exceptions=True):
+        if isinstance(outcome, SystemFault):
+            failures.append(outcome.text)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            results.append(outcome)
+    return results, failures
+
+
+async def doors(systems: Systems, account: Account) -> dict[str, Any]:
+    """Every door of the account and what the systems' own lists show of it."""
+    seen, failures = await each(c.observe(account, None) for c in systems.all)
+    rows = [_door(e, o.sightings) for o in seen for e in sorted(o.expectations, key=_door_of)]
+    return {
+        "account": account.id,
+        "label": account.upn,
+        "doors": rows,
+        "facts": [f"{o.system}: {fact}" for o in seen for fact in o.facts],
+        "failures": failures,
+    }
+
+
+def _door_of(expectation: Expectation) -> Door:
+    return expectation.door
+
+
+def _door(expectation: Expectation, sightings: Iterable[Sighting]) -> dict[str, Any]:
+    door = expectation.door
+    mine = [s for s in sightings if s.door == door]
+    state = str(mine[-1].outcome) if mine else "not looked at: it takes a try"
+    return {
+        "door": door.name,
+        "system": door.system,
+        "protocol": door.protocol,
+        "credential": str(door.credential),
+        "nature": str(expectation.nature),
+        "state": state if expectation.nature.provable else str(expectation.nature),
+        "note": mine[-1].detail if mine and mine[-1].detail else expectation.note,
+    }
+
+
+async def plan(systems: Systems, account: Account) -> dict[str, Any]:
+    """The measures that a revocation would carry out now."""
+    measures, failures = await planned(systems, account)
+    return {
+        "account": account.id,
+        "label": account.upn,
+        "measures": [_measure(m) for m in measures],
+        "failures": failures,
+    }
+
+
+async def planned(systems: Systems, account: Account) -> tuple[list[Measure], list[str]]:
+    """Measures in the order of their stages, and what could not be asked."""
+    connectors = {c.name: c for c in systems.all}
+    seen: list[Observation]
+    seen, failures = await each(c.observe(account, None) for c in systems.all)
+    measures = [m for o in seen for m in connectors[o.system].plan(account, o, None)]
+    return sorted(measures, key=lambda m: (m.stage, m.id)), failures
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    return {
+        "stage": measure.stage.name.lower().replace("_", " "),
+        "measure": measure.id,
+        "by": str(measure.actor),
+        "doors": [d.name for d in measure.doors],
+        "why": measure.why,
+        "disturbs": measure.disturbs,
+        "undo": measure.undo,
+    }
+
+
+async def exposure(systems: Systems) -> dict[str, Any]:
+    """How long each door would stay open after a plain disable in the directory."""
+    told, failures = await each(c.exposure() for c in systems.all)
+    return {"doors": [_exposure(e) for part in told for e in part], "failures": failures}
+
+
+def _exposure(line: Exposure) -> dict[str, Any]:
+    return {
+        "door": line.door.name,
+        "closes": in_words(line.closes_after_s),
+        "closes_after_s": line.closes_after_s,
+        "setting": f"{line.setting} = {line.value}" if line.value else line.setting,
+        "source": str(line.source),
+        "reason": line.reason,
+        "remedy": line.remedy,
+    }
+
+
+def in_words(seconds: float | None) -> str:
+    """`never`, `at once`, `90 s`, `60 min`, `10 h`."""
+    if seconds is None:
+        return "never"
+    if seconds == 0:
+        return "at once"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length or (seconds >= length and seconds % length == 0):
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of the ledger, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from evict.core.errors import UsageError
+from evict.core.revocation import Entry, Kind, Personal
+
+
+class LedgerOrder(Struct, frozen=True, kw_only=True):
+    """One revocation or reinstatement to append; adoptions go through `backup.adopt`.
+
+    Attributes:
+        account: immutable id.
+        request: id given by the caller; the same one appends once, however often it is sent.
+        personal: names and reason; its forms are what the hooks will refuse.
+        expected_generation: compare-and-set: the account's newest generation as the caller saw
+            it, 0 where it had none; None: whatever it is.
+        tickets_dead_until: reinstatements only.
+    """
+
+    kind: Kind
+    account: str
+    request: str
+    personal: Personal
+    expected_generation: int | None = None
+    tickets_dead_until: datetime | None = None
+
+
+class How(StrEnum):
+    """What an order led to."""
+
+    STORED = "stored"
+    """A new entry is durable."""
+    REPEATED = "repeated"
+    """This request had been stored before; its entry is given again."""
+    STANDING = "standing"
+    """The account stands so already, by the entry given; nothing was appended, and the request's
+    id is not remembered."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    how: How
+    entry: Entry
+
+
+def refuse_senseless(order: LedgerOrder) -> None:
+    """Raise `UsageError` where an order cannot be meant."""
+    if order.kind is Kind.ADOPTION:
+        raise UsageError("an adoption is not an order for an account")
+    if not order.account or not order.request:
+        raise UsageError("an order names an account and carries a request id")
+    if order.kind is Kind.REVOCATION and not order.personal.forms:
+        raise UsageError("a revocation carries at least one login form for the hooks to refuse")
+    until = order.tickets_dead_until
+    if until is not None and (order.kind is not Kind.REINSTATEMENT or until.utcoffset() is None):
+        raise UsageError("only a reinstatement says until when tickets are dead, with a time zone")

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from evict.core.errors import Unsupported
+from evict.probes.base import Prober
+from evict.probes.imap import ImapProber
+from evict.probes.kerberos import KerberosProber
+from evict.probes.ldap import LdapProber
+from evict.probes.managesieve import ManageSieveProber
+from evict.probes.pop3 import Pop3Prober
+from evict.probes.submission import SubmissionProber
+
+_PROBERS: Final[dict[str, Callable[[], Prober]]] = {
+    "imap": ImapProber,
+    "pop3": Pop3Prober,
+    "managesieve": ManageSieveProber,
+    "submission": SubmissionProber,
+    "ldap": LdapProber,
+    "kerberos": KerberosProber,
+}
+
+
+def prober(protocol: str) -> Prober:
+    """The prober of an endpoint's protocol. Raises `Unsupported` where nobody speaks it."""
+    make = _PROBERS.get(protocol)
+    if make is None:
+        raise Unsupported("no probe speaks this protocol", system=protocol)
+    return make()

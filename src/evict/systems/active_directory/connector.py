@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Active Directory and Samba AD as `systems.base.Directory`; the work is in the files beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from evict.config.model import DirectorySection
+from evict.core.account import Account
+from evict.core.endpoint import Endpoint, Tls
+from evict.core.errors import Bug, ConfigError
+from evict.core.exposure import Exposure, Finding
+from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
+from evict.core.secret import Secret
+from evict.systems.active_directory import exposure, findings, measures, observing, undo
+from evict.systems.active_directory.connection import Timeouts
+from evict.systems.active_directory.controllers import Controllers
+from evict.systems.active_directory.find import resolve
+from evict.systems.active_directory.measures import PWD_LAST_SET, UAC, Rotation
+from evict.systems.active_directory.observing import Seen
+from evict.systems.active_directory.port import Access, Port, tls_context
+from evict.systems.active_directory.reading import ACCOUNT_DISABLED, read_account
+from evict.systems.base import Observation, Order, Passwords
+
+LDAPS: Final = 636
+KERBEROS: Final = 88
+
+
+class ActiveDirectory:
+    """See `systems.base.Directory`.
+
+    Args:
+        password: the service account's.
+        username_formats: Dovecot `auth_username_format` values of the estate, to see shared names.
+    """
+
+    product: Final = "active_directory"
+
+    def __init__(
+        self,
+        section: DirectorySection,
+        password: Secret,
+        username_formats: tuple[str, ...] = (),
+        *,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._section = section
+        self._formats = username_formats
+        tls = tls_context(str(section.ca_file) if section.ca_file else None)
+        self._servers = tuple(host_and_port(server) for server in section.servers)
+        self._controllers = Controllers(
+            tuple(
+                Port(
+                    Access(
+                        system=section.name,
+                        host=host,
+                        port=port,
+                        tls=tls,
+                        server_name=section.server_name or host,
+                        bind_user=section.bind_user,
+                        password=password,
+                        timeouts=timeouts or Timeouts(),
+                    )
+                )
+                for host, port in self._servers
+            )
+        )
+        self._rotated: dict[tuple[str, int], int] = {}
+
+    @property
+    def name(self) -> str:
+        return self._section.name
+
+    async def resolve(self, name: str) -> Account:
+        return await resolve(self._controllers, self._section.base_dn, name)
+
+    async def read(self, account_id: str) -> Account:
+        return await read_account(self._controllers, account_id)
+
+    async def observe(self, account: Account, order: Order | None) -> Observation:
+        return await observing.observe(self._controllers, self._section, account, order)
+
+    def plan(self, account: Account, seen: Observation, order: Order | None) -> tuple[Measure, ...]:
+        """Disable while it is enabled; rotate until this process has seen it rotated.
+
+        The plan cannot see which password is set. What `apply` found, by its binds, is remembered
+        with the pwdLastSet of then, so that any later reset brings the measure back.
+        """
+        if order is None or not isinstance(seen.state, Seen):
+            return ()
+        needed: list[Measure] = []
+        control, pwd_last_set = seen.state.account_control, seen.state.pwd_last_set
+        if seen.state.enabled:
+            image = self._image(account, "disable", {UAC: control})
+            image.after[UAC] = str(control | ACCOUNT_DISABLED)
+            needed.append(
+                self._measure("disable", "a disabled account is refused at every bind", image)
+            )
+        if self._rotated.get((account.id, order.generation)) != pwd_last_set:
+            why = "one reset leaves the old password valid for an hour; a second ends it"
+            image = self._image(account, "rotate", {PWD_LAST_SET: pwd_last_set})
+            needed.append(self._measure("rotate", why, image))
+        return tuple(needed)
+
+    async def apply(
+        self, account: Account, measure: Measure, order: Order, passwords: Passwords
+    ) -> Effect:
+        verb = measure.id.removeprefix(f"{self.name}:")
+        if verb == "disable":
+            return await self._controllers.on_first(
+                lambda port: measures.disable(port, account, measure.id)
+            )
+        if verb != "rotate":
+            raise Bug(f"{measure.id} is no measure of a directory")
+        wanted = Rotation(
+            order=order,
+            passwords=passwords,
+            remembered=timedelta(minutes=exposure.old_password_minutes(self._section)),
+            now=datetime.now(UTC),
+        )
+        effect, pwd_last_set = await self._controllers.on_first(
+            lambda port: measures.rotate(port, account, measure.id, wanted=wanted)
+        )
+        self._rotated[account.id, order.generation] = pwd_last_set
+        return effect
+
+    async def undo(self, account: Account, image: BeforeImage, *, overwrite: bool) -> Effect:
+        return await self._controllers.on_first(
+            lambda port: undo.undo(port, account, image, overwrite=overwrite)
+        )
+
+    async def set_fresh_password(self, account: Account, password: Secret) -> None:
+        await self._controllers.on_first(
+            lambda port: undo.set_fresh_password(port, account, password)
+        )
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        section = self._section
+        ldap = [
+            Endpoint(
+                system=section.name,
+                protocol="ldap",
+                host=host,
+                port=port,
+                tls=Tls.IMPLICIT,
+                server_name=section.server_name or host,
+                ca_file=section.ca_file,
+            )
+            for host, port in self._servers
+        ]
+        kerberos = [
+            Endpoint(
+                system=section.name,
+                protocol="kerberos",
+                host=host,
+                port=KERBEROS,
+                server_name=section.server_name or host,
+                realm=section.realm,
+            )
+            for host, _ in self._servers
+            if section.realm
+        ]
+        return (*ldap, *kerberos)
+
+    async def exposure(self) -> tuple[Exposure, ...]:
+        return await exposure.exposure(self._controllers, self._section)
+
+    async def findings(self) -> tuple[Finding, ...]:
+        return await findings.findings(self._controllers, self._section.base_dn, self._formats)
+
+    async def close(self) -> None:
+        await self._controllers.close()
+
+    def _image(self, account: Account, verb: str, before: dict[str, int]) -> BeforeImage:
+        return BeforeImage(
+            measure=f"{self.name}:{verb}",
+            system=self.name,
+            target=account.id,
+            before={name: str(value) for name, value in before.items()},
+            after={},
+        )
+
+    def _measure(self, verb: str, why: str, image: BeforeImage) -> Measure:
+        undo_text = {
+            "disable": "enable it again as it was",
+            "rotate": "a fresh password that must be changed",
+        }
+        return Measure(
+            id=f"{self.name}:{verb}",
+            system=self.name,
+            stage=Stage.CREDENTIALS,
+            actor=Actor.CONTROL,
+            doors=observing.password_doors(self._section),
+            why=why,
+            undo=undo_text[verb],
+            image=image,
+        )
+
+
+def host_and_port(server: str) -> tuple[str, int]:
+    """`host`, `host:port` or `[v6]:port`; raises `ConfigError`."""
+    host, _, port = (
+        server.rpartition(":")
+        if server.count(":") == 1 or "]:" in server
+        else (server, "", str(LDAPS))
+    )
+    host = host.strip("[]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"directory.servers: {server!r} is no host or host:port")
+    return host, int(port)

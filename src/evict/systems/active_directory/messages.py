@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LDAP messages as values, over anyldap's BER codec. No I/O.
+
+Spec: RFC 4511 (LDAPv3), RFC 2696 (paged results).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from anyldap.protocols import pureber, pureldap
+from msgspec import Struct
+
+MAX_MESSAGE: Final = 8 * 1024 * 1024
+"""Octets of one answer; an entry of Active Directory is far below (MaxReceiveBuffer is 10 MiB)."""
+
+PAGED_RESULTS: Final = b"1.2.840.113556.1.4.319"
+SD_FLAGS: Final = b"1.2.840.113556.1.4.801"
+"""Which parts of a security descriptor are wanted (MS-ADTS 3.1.1.3.4.1.11)."""
+
+BASE: Final = 0
+SUBTREE: Final = 2
+
+SUCCESS: Final = 0
+SIZE_LIMIT_EXCEEDED: Final = 4
+NO_SUCH_ATTRIBUTE: Final = 16
+CONSTRAINT_VIOLATION: Final = 19
+NO_SUCH_OBJECT: Final = 32
+INVALID_CREDENTIALS: Final = 49
+INSUFFICIENT_ACCESS_RIGHTS: Final = 50
+BUSY: Final = 51
+UNAVAILABLE: Final = 52
+UNWILLING_TO_PERFORM: Final = 53
+
+Control = tuple[bytes, int, bytes]
+
+_DECODER: Final = pureldap.LDAPBERDecoderContext_TopLevel(
+    inherit=pureldap.LDAPBERDecoderContext_LDAPMessage(
+        fallback=pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext()),
+        inherit=pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext()),
+    )
+)
+
+
+class Malformed(ValueError):
+    """The peer sent what is no LDAP message; the text says what, without its content."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """Result code and the server's own diagnostic text (RFC 4511 section 4.1.9)."""
+
+    code: int
+    text: str = ""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One entry as found; attribute names in lower case."""
+
+    dn: str
+    attributes: dict[str, tuple[bytes, ...]]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(v.decode("utf-8", "replace") for v in self.attributes.get(name.lower(), ()))
+
+    def text(self, name: str, default: str = "") -> str:
+        return next(iter(self.texts(name)), default)
+
+    def raw(self, name: str) -> bytes:
+        return next(iter(self.attributes.get(name.lower(), ())), b"")
+
+    def number(self, name: str) -> int:
+        """0 where it is not there; raises `Malformed` where it is no number."""
+        value = self.text(name, "0")
+        try:
+            return int(value)
+        except ValueError as error:
+            raise Malformed(f"{name} is no number") from error
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One part of a modify: `kind` is ADD, DELETE or REPLACE (RFC 4511 section 4.6)."""
+
+    kind: int
+    attribute: str
+    values: tuple[bytes, ...]
+
+
+ADD: Final = 0
+DELETE: Final = 1
+REPLACE: Final = 2
+
+
+def modify_request(dn: str, changes: Sequence[Change]) -> pureldap.LDAPModifyRequest:
+    parts = [
+        pureber.BERSequence(
+            [
+                pureber.BEREnumerated(change.kind),
+                pureber.BERSequence(
+                    [
+                        pureldap.LDAPAttributeDescription(change.attribute),
+                        pureber.BERSet([pureldap.LDAPAttributeValue(v) for v in change.values]),
+                    ]
+                ),
+            ]
+        )
+        for change in changes
+    ]
+    return pureldap.LDAPModifyRequest(object=dn, modification=parts)
+
+
+def paged(size: int, cookie: bytes) -> Control:
+    value = pureber.BERSequence([pureber.BERInteger(size), pureber.BEROctetString(cookie)])
+    return (PAGED_RESULTS, 1, value.toWire())
+
+
+def dacl_only() -> Control:
+    """Ask for the DACL alone: the SACL would need a privilege."""
+    return (SD_FLAGS, 1, pureber.BERSequence([pureber.BERInteger(4)]).toWire())
+
+
+def cookie_of(message: pureldap.LDAPMessage) -> bytes:
+    """The paged-results cookie of a search's last message; empty after the last page."""
+    for oid, _, value in message.controls or ():
+        if _bytes(oid) == PAGED_RESULTS and value is not None:
+            pair, _ = pureber.berDecodeObject(pureber.BERDecoderContext(), _bytes(value))
+            if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
+                cookie = pair[1]
+                if isinstance(cookie, pureber.BEROctetString):
+                    return _bytes(cookie.value)
+    return b""
+
+
+def decode(frame: bytes) -> pureldap.LDAPMessage:
+    """Decode one whole message. Raises `Malformed`, whatever the codec trips over."""
+    try:
+        message, _ = pureber.berDecodeObject(_DECODER, frame)
+    except (
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        pureber.BERExceptionInsufficientData,
+    ) as error:
+        raise Malformed(f"no LDAP message ({type(error).__name__})") from error
+    if not isinstance(message, pureldap.LDAPMessage):
+        raise Malformed("no LDAP message")
+    return message
+
+
+def result_of(answer: pureldap.LDAPResult) -> Result:
+    return Result(
+        code=answer.resultCode, text=_bytes(answer.errorMessage).decode("utf-8", "replace")
+    )
+
+
+def entry_of(answer: pureldap.LDAPSearchResultEntry) -> Entry:
+    return Entry(
+        dn=_bytes(answer.objectName).decode("utf-8", "replace"),
+        attributes={
+            _bytes(name).decode("ascii", "replace").lower(): tuple(_bytes(v) for v in values)
+            for name, values in answer.attributes
+        },
+    )
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

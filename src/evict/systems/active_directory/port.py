@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One domain controller over LDAPS: connections bound as the service account, and throwaway ones.
+
+anyldap gives the codec; the connection is our own, because its client reads without a bound, waits
+without a deadline, and cannot say whether a request was sent when it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from anyldap.protocols import pureber, pureldap
+from msgspec import Struct
+
+from evict.core.errors import AccessRefused, ConfigError, Uncertain, Unreachable
+from evict.core.secret import Secret
+from evict.systems.active_directory import messages
+from evict.systems.active_directory.connection import Connection, Timeouts
+from evict.systems.active_directory.messages import Change, Control, Entry, Result
+from evict.systems.active_directory.refusals import bind_refusal, fault
+
+PAGE: Final = 500
+"""Entries of one page; MaxPageSize of Active Directory is 1000 (MS-ADTS 3.1.1.3.4.6)."""
+
+_POOL: Final = 4
+_IDLE_S: Final = 60.0
+"""A connection that rested longer is not used again: MaxConnIdleTime is 900 s, firewalls less."""
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """How a domain controller is reached; `password` is the service account's."""
+
+    system: str
+    host: str
+    port: int
+    tls: ssl.SSLContext
+    server_name: str
+    bind_user: str
+    password: Secret
+    timeouts: Timeouts
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verified TLS 1.2 or newer. Raises `ConfigError` where the trust anchors cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(f"directory.ca_file {ca_file} cannot be used: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class Port:
+    """At most four connections to one domain controller, opened when needed.
+
+    Reads and writes raise `Unreachable` where nothing was sent or nothing was changed, and writes
+    raise `Uncertain` where the request left and no answer came.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._idle: list[Connection] = []
+        self._slots = asyncio.Semaphore(_POOL)
+
+    @property
+    def name(self) -> str:
+        return f"{self._access.host}:{self._access.port}"
+
+    @property
+    def system(self) -> str:
+        return self._access.system
+
+    async def search(  # noqa: PLR0913 - a search request has these parts (RFC 4511 section 4.5.1)
+        self,
+        base: str,
+        scope: int,
+        what: pureber.BERBase,
+        attributes: Sequence[str],
+        *,
+        limit: int = 0,
+        controls: Sequence[Control] = (),
+    ) -> list[Entry]:
+        """Find entries; none where the base is not there. `limit` 0 reads page by page to the end.
+
+        Raises:
+            Unreachable, AccessRefused, RemoteProtocolError.
+        """
+        request = pureldap.LDAPSearchRequest(
+            baseObject=base, scope=scope, sizeLimit=limit, filter=what, attributes=list(attributes)
+        )
+        found: list[Entry] = []
+        cookie = b""
+        while True:
+            page = [messages.paged(PAGE, cookie)] if not limit and scope != messages.BASE else []
+            answers = await self._read(request, [*controls, *page])
+            found += [
+                messages.entry_of(a.value)
+                for a in answers
+                if isinstance(a.value, pureldap.LDAPSearchResultEntry)
+            ]
+            done = answers[-1]
+            result = messages.result_of(_final(done))
+            if result.code == messages.NO_SUCH_OBJECT:
+                return []
+            if result.code not in (messages.SUCCESS, messages.SIZE_LIMIT_EXCEEDED):
+                raise fault(result, system=self.system, doing=f"search {base or 'rootDSE'}")
+            cookie = messages.cookie_of(done)
+            if not cookie:
+                return found
+
+    async def modify(self, dn: str, changes: Sequence[Change]) -> Result:
+        """Send one modify, which is all or nothing (RFC 4511 section 4.6); give the result.
+
+        Raises:
+            Unreachable: nothing was sent.
+            Uncertain: sent and not answered.
+        """
+        request = messages.modify_request(dn, changes)
+        async with self._connection() as connection:
+            answers = await connection.ask(request, lost=Uncertain)
+        return messages.result_of(_final(answers[-1]))
+
+    async def try_bind(self, dn: str, password: Secret) -> Result:
+        """Bind as somebody over a connection of its own, which ends at once."""
+        connection = await self._open()
+        try:
+            return await _bind(connection, dn, password)
+        finally:
+            await connection.close()
+
+    async def certificate_ends(self) -> datetime:
+        """Until when the certificate in use is valid."""
+        async with self._connection() as connection:
+            return datetime.fromtimestamp(connection.certificate_ends, UTC)
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _read(
+        self, request: pureldap.LDAPSearchRequest, controls: Sequence[Control]
+    ) -> list[pureldap.LDAPMessage]:
+        reused = bool(self._idle)
+        try:
+            async with self._connection() as connection:
+                return await connection.ask(request, controls, lost=Unreachable)
+        except Unreachable as error:
+            if not reused or isinstance(error.__cause__, TimeoutError):
+                raise
+        await self.close()
+        async with self._connection() as connection:
+            return await connection.ask(request, controls, lost=Unreachable)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        async with self._slots:
+            connection = await self._take()
+            try:
+                yield connection
+            except BaseException:
+                connection.abort()
+                raise
+            self._idle.append(connection)
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.fresh(_IDLE_S):
+                return connection
+            await connection.close()
+        connection = await self._open()
+        try:
+            result = await _bind(connection, self._access.bind_user, self._access.password)
+        except BaseException:
+            connection.abort()
+            raise
+        if result.code == messages.SUCCESS:
+            return connection
+        await connection.close()
+        if result.code in (messages.BUSY, messages.UNAVAILABLE):
+            raise Unreachable(f"{self.name} is busy ({result.text})", system=self.system)
+        raise AccessRefused(
+            f"{self.name} refuses the service account {self._access.bind_user}: "
+            f"{bind_refusal(result)}; check bind_user and password_file",
+            system=self.system,
+        )
+
+    async def _open(self) -> Connection:
+        access = self._access
+        return await Connection.open(
+            access.host,
+            access.port,
+            tls=access.tls,
+            server_name=access.server_name,
+            system=access.system,
+            timeouts=access.timeouts,
+        )
+
+
+async def _bind(connection: Connection, dn: str, password: Secret) -> Result:
+    """An empty password would be an unauthenticated bind that succeeds (RFC 4513 section 5.1.2)."""
+    if not password.reveal():
+        raise ConfigError("an empty password is never sent to a directory")
+    request = pureldap.LDAPBindRequest(dn=dn, auth=password.reveal())
+    answers = await connection.ask(request, lost=Unreachable)
+    return messages.result_of(_final(answers[-1]))
+
+
+def _final(message: pureldap.LDAPMessage) -> pureldap.LDAPResult:
+    """`Connection.ask` ends with a result or raises."""
+    if not isinstance(message.value, pureldap.LDAPResult):
+        raise TypeError("an operation ends with a result")
+    return message.value

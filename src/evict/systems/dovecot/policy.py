@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dovecot's auth-policy protocol, sans-I/O: HTTP requests in, answers out.
+
+Spec: Dovecot 2.3 documentation, Authentication policy support (POST with a JSON object; `status` in
+the answer is -1 to refuse, 0 to let in; `command=allow` asks, `command=report` tells).
+Quirk: Dovecot 2.3.19 puts two spaces before the value of auth_policy_server_api_header, shows a
+`msg` that is not empty to the client as `[ALERT]`, and with a master login says the mailbox in
+`login` and the master in `requested` before the authentication, the mailbox in both after it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+import httptools
+import msgspec
+from msgspec import Struct
+
+from evict.core.secret import Secret
+
+Decide = Callable[[bytes, bytes], bool | None]
+"""(login name, SASL mechanism) -> may come in; None: nobody may, for now."""
+
+MAX_REQUEST: Final = 16 * 1024
+"""Bytes of one request, head and body. Dovecot's take about 400."""
+
+
+def _answer(status: str, body: bytes = b"", *, close: bool = False) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode("ascii") + (b"Connection: close\r\n\r\n" if close else b"\r\n") + body
+
+
+LET_IN: Final = _answer("200 OK", b'{"status":0,"msg":""}')
+REFUSE: Final = _answer("200 OK", b'{"status":-1,"msg":""}')
+NOT_NOW: Final = _answer(
+    "200 OK", b'{"status":-1,"msg":"Temporarily unavailable, try again later"}'
+)
+NO_KEY: Final = _answer("401 Unauthorized", close=True)
+WRONG_KEY: Final = _answer("403 Forbidden", close=True)
+MALFORMED: Final = _answer("400 Bad Request", close=True)
+
+
+class _Question(Struct, frozen=True):
+    login: str = ""
+    requested: str = ""
+    mech: str = ""
+
+
+_decoder: Final = msgspec.json.Decoder(_Question)
+
+
+class Conversation:
+    """One connection. `receive` gives what to write; `ended` says to close after writing it.
+
+    Args:
+        api_key: what the X-API-Key header must carry.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_body",
+        "_decide",
+        "_key",
+        "_parser",
+        "_pending",
+        "_sent",
+        "_url",
+        "ended",
+    )
+
+    def __init__(self, decide: Decide, api_key: Secret) -> None:
+        self._decide = decide
+        self._key = api_key.reveal().encode()
+        self._parser = httptools.HttpRequestParser(self)
+        self._answers: list[bytes] = []
+        self._pending = 0
+        self.ended = False
+        self._forget()
+
+    def _forget(self) -> None:
+        self._body = b""
+        self._url = b""
+        self._sent: bytes | None = None
+
+    def receive(self, data: bytes) -> bytes:
+        """Take what came; give the answers to all whole requests in it, in order."""
+        if self.ended:
+            return b""
+        self._pending += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._end(MALFORMED)
+        if self._pending > MAX_REQUEST:
+            self._end(MALFORMED)
+        answers, self._answers = self._answers, []
+        return answers[0] if len(answers) == 1 else b"".join(answers)
+
+    def _end(self, answer: bytes) -> None:
+        if not self.ended:
+            self._answers.append(answer)
+            self.ended = True
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(name) == 9 and name.lower() == b"x-api-key":
+            self._sent = value.strip()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        if self.ended:
+            return
+        self._pending = 0
+        if self._sent is None:
+            self._end(NO_KEY)
+        elif not hmac.compare_digest(self._sent, self._key):
+            self._end(WRONG_KEY)
+        else:
+            self._answer()
+            if not self._parser.should_keep_alive():
+                self.ended = True
+        self._forget()
+
+    def _answer(self) -> None:
+        if self._parser.get_method() != b"POST" or len(self._body) > MAX_REQUEST:
+            self._end(MALFORMED)
+        elif self._url.endswith(b"command=allow"):
+            self._allow()
+        elif self._url.endswith(b"command=report"):
+            self._answers.append(LET_IN)
+        else:
+            self._end(MALFORMED)
+
+    def _allow(self) -> None:
+        """Both names count: the mailbox, and who wants it (a master user)."""
+        try:
+            question = _decoder.decode(self._body)
+            login, mechanism = question.login.encode(), question.mech.encode()
+            requested = question.requested.encode()
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            self._end(MALFORMED)
+            return
+        verdict = self._decide(login, mechanism)
+        if verdict and requested not in (login, b""):
+            verdict = self._decide(requested, mechanism)
+        self._answers.append(LET_IN if verdict else NOT_NOW if verdict is None else REFUSE)

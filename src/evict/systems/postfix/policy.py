@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Postfix's policy delegation protocol, sans-I/O: requests in, actions out.
+
+Spec: SMTPD_POLICY_README of Postfix 3.7, Protocol description (lines of name=value, an empty line
+ends a request; one request at a time on a connection that stays open; the answer is `action=` with
+an access(5) action and an empty line).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+Decide = Callable[[bytes, bytes], bool | None]
+"""(login name, SASL mechanism) -> may come in; None: nobody may, for now."""
+
+MAX_REQUEST: Final = 16 * 1024
+"""Bytes. Postfix's take about 800; every attribute it fills from a client is bounded."""
+
+LET_IN: Final = b"action=DUNNO\n\n"
+REFUSE: Final = b"action=521 5.7.1 Access denied\n\n"
+"""521 ends the connection too (access(5): 521 and 421 hang up)."""
+NOT_NOW: Final = b"action=421 4.3.2 Service not available, try again later\n\n"
+
+_KIND: Final = b"request=smtpd_access_policy\n"
+"""The first line that Postfix sends."""
+_NAME: Final = b"\nsasl_username="
+_MECHANISM: Final = b"\nsasl_method="
+
+
+class Conversation:
+    """One connection. `receive` gives what to write; `ended` says to close after writing it.
+
+    What is no request of Postfix's gets no answer but the end of the connection, which Postfix
+    takes for a temporary failure. A request without a login name is nobody's: it passes. Where it
+    is asked (RCPT, DATA, end of data, or earlier) makes no difference to the answer.
+    """
+
+    __slots__ = ("_buffer", "_decide", "ended")
+
+    def __init__(self, decide: Decide) -> None:
+        self._decide = decide
+        self._buffer = b""
+        self.ended = False
+
+    def receive(self, data: bytes) -> bytes:
+        """Take what came; give the answers to all whole requests in it, in order."""
+        if self.ended:
+            return b""
+        if self._buffer:
+            data = self._buffer + data
+        answers = []
+        start = 0
+        while (end := data.find(b"\n\n", start)) >= 0:
+            if end - start > MAX_REQUEST or not data.startswith(_KIND, start, end + 1):
+                self.ended = True
+                break
+            answers.append(self._answer(data, start, end + 1))
+            start = end + 2
+        self._buffer = data[start:]
+        if len(self._buffer) > MAX_REQUEST:
+            self.ended = True
+        return answers[0] if len(answers) == 1 else b"".join(answers)
+
+    def _answer(self, data: bytes, start: int, end: int) -> bytes:
+        """The first attribute of a name counts, whatever a later line says."""
+        login = _value(data, _NAME, start, end)
+        if not login:
+            return LET_IN
+        verdict = self._decide(login, _value(data, _MECHANISM, start, end))
+        return LET_IN if verdict else NOT_NOW if verdict is None else REFUSE
+
+
+def _value(data: bytes, attribute: bytes, start: int, end: int) -> bytes:
+    at = data.find(attribute, start, end)
+    if at < 0:
+        return b""
+    at += len(attribute)
+    return data[at : data.find(b"\n", at, end)]
