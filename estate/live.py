@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def _tell(layout: Layout, build: Path) -> int:
 def _up(layout: Layout) -> Iterator[Product]:
     """The estate, and Evict on it; both end with the block."""
     begun = time.monotonic()
+    services.down(layout)
+    shutil.rmtree(layout.state, ignore_errors=True)  # the ledger of an earlier run goes with it
     try:
         services.up(layout)
         with running(layout) as product:
@@ -79,13 +82,8 @@ def _up(layout: Layout) -> Iterator[Product]:
 
 
 def _cast(layout: Layout) -> tuple[Person, Person, list[Person]]:
-    """The people of the story: whoever left in an earlier run is made anew."""
-    leavers = []
-    for name in (LEAVER_ONE, LEAVER_TWO):
-        someone = people.person(name)
-        people.remove(layout, someone)
-        people.create(layout, name)
-        leavers.append(someone)
+    """The people of the story, with mail, a forwarding rule and a mail that waits in the queue."""
+    leavers = [people.person(name) for name in (LEAVER_ONE, LEAVER_TWO)]
     others = [people.person(name) for name in BYSTANDERS]
     source = str(layout.leaver_network[2])
     for leaver in leavers:

@@ -13,8 +13,8 @@ from evict.cli.serve import stop_at_signal
 from evict.config.model import Config
 from evict.core.errors import ExitCode, UsageError
 from evict.obs.log import configure_logging
-from evict.systems.dovecot import snippet as dovecot_snippet
-from evict.systems.postfix import snippet as postfix_snippet
+from evict.systems.dovecot.snippet import snippet as dovecot_snippet
+from evict.systems.postfix.snippet import snippet as postfix_snippet
 
 app = App(name="agent")
 
@@ -48,9 +48,9 @@ def snippet(
 
 def _snippet(product: str, settings: Config) -> str:
     if product == "dovecot":
-        texts = [dovecot_snippet.snippet(s) for s in settings.dovecot if s.hook]
+        texts = [dovecot_snippet(s) for s in settings.dovecot if s.hook]
     else:
-        texts = [postfix_snippet.snippet(s) for s in settings.postfix if s.hook]
+        texts = [postfix_snippet(s) for s in settings.postfix if s.hook]
     if not texts:
         raise UsageError(f"no [[{product}]] of the configuration has a hook section")
     return "\n".join(texts)

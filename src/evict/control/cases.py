@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
+
 from evict.control.acknowledged import AgentSaid
 from evict.control.case import Case, Emit
 from evict.control.progress import CaseReport, Event
 from evict.core.errors import Bug
 from evict.ledger.feed import CutStep
+
+log = structlog.get_logger()
 
 Work = Callable[[Case], Coroutine[Any, Any, CaseReport]]
 
@@ -84,6 +88,9 @@ class Cases:
         try:
             async with self._gate:
                 report = await work(running.case)
+        except Exception:
+            log.exception("case.fault", seq=running.case.entry.body.seq)
+            raise
         finally:
             del self._running[running.case.account.id]
             del self._by_seq[running.case.entry.body.seq]

@@ -93,6 +93,7 @@ class Doctor:
             password=read_secret(self._config.directory.password_file),
             source=self._sources.next(),
             timeout_s=self._config.probes.timeout_s,
+            address=self._config.directory.bind_user,
         )
 
     async def _admitted(self, endpoint: Endpoint) -> Witness | str:

@@ -40,4 +40,5 @@ class MasterUser:
             password=self.password,
             source=source,
             timeout_s=timeout_s,
+            address=account.addresses[0] if account.addresses else account.upn,
         )

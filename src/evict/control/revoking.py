@@ -18,7 +18,7 @@ from evict.control.runner import CaseRunner
 from evict.control.tickets import try_ticket
 from evict.control.witnesses import WitnessStand, watched_to_the_end
 from evict.core.account import Account
-from evict.core.errors import ExitCode, UsageError
+from evict.core.errors import EvictError, ExitCode, UsageError
 from evict.core.revocation import Entry, Kind
 from evict.core.secret import derive_password
 from evict.evidence.keys import load_private_key, load_probe_key
@@ -113,23 +113,30 @@ class Revoking:
         return dict(await asyncio.gather(*(one(a) for a in accounts)))
 
     async def _told(self, running: list[RunningCase], *, wait: bool) -> AsyncIterator[api.Line]:
-        news: asyncio.Queue[api.Line | None] = asyncio.Queue()
+        news: asyncio.Queue[api.Line | EvictError | None] = asyncio.Queue()
 
         async def hear(one: RunningCase) -> None:
-            async for event in one.listen():
-                await news.put(event)
-                if not wait and isinstance(event, Refusing):
-                    break
-            await news.put(None)
+            try:
+                async for event in one.listen():
+                    await news.put(event)
+                    if not wait and isinstance(event, Refusing):
+                        break
+                await news.put(None)
+            except EvictError as error:
+                await news.put(error)
 
         if not wait and not self._systems.hooked:
             return
-        async with asyncio.TaskGroup() as group:
-            for one in running:
-                group.create_task(hear(one))
-            for _ in running:
-                while (line := await news.get()) is not None:
-                    yield line
+        hearing = [asyncio.create_task(hear(one)) for one in running]
+        left = len(hearing)
+        while left:
+            line = await news.get()
+            if isinstance(line, EvictError):
+                raise line
+            if line is None:
+                left -= 1
+            else:
+                yield line
 
     def start(
         self,

@@ -125,6 +125,8 @@ class CaseRunner:
                 await self._apply(case, connector, measure)
             if stage is Stage.CREDENTIALS:
                 self._credentials(case)
+        if ours:
+            case.observed(await connector.observe(case.account, case.order))
 
     def _credentials(self, case: Case) -> None:
         done = (EffectKind.DONE, EffectKind.UNCHANGED)

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from evict.control import api
-from evict.core.errors import EvictError
+from evict.core.errors import Bug, EvictError
 
 log = structlog.get_logger()
 
@@ -61,6 +61,9 @@ class ControlServer:
         except EvictError as error:
             log.info("control.refused", code=error.code, text=error.text, **error.fields)
             yield api.failed(error)
+        except Exception:  # the edge: the client is told that it is ours, the log says what
+            log.exception("control.fault")
+            yield api.failed(Bug("a fault of `evict serve` itself: its log says where"))
 
 
 def _actor(writer: asyncio.StreamWriter) -> str:

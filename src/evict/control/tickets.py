@@ -6,9 +6,10 @@ from pathlib import Path
 
 from evict.control.case import Case
 from evict.control.parts import Parts
-from evict.core.door import Credential
 from evict.probes.kerberos import ticket_login
 
+TICKET_PROTOCOL = "imap"
+"""Whose service ticket is asked for: a ticket is good for one service (RFC 4120 section 1)."""
 _PATIENCE_S = 10.0
 
 
@@ -23,19 +24,15 @@ async def try_ticket(case: Case, parts: Parts, ccache: Path) -> None:
             await case.refusing.wait()
     except TimeoutError:
         pass  # tried all the same: what it sees is what is
-    for dovecot in parts.systems.dovecots:
-        for endpoint in dovecot.endpoints():
-            doors = [d for d in case.expectations if d.system == endpoint.system]
-            takes_tickets = any(
-                d.protocol == endpoint.protocol and d.credential is Credential.TICKET for d in doors
+    servers = {d.name for d in parts.config.dovecot if d.gssapi}
+    endpoints = [e for d in parts.systems.dovecots for e in d.endpoints()]
+    for endpoint in endpoints:
+        if endpoint.system in servers and endpoint.protocol == TICKET_PROTOCOL:
+            seen = await ticket_login(
+                endpoint,
+                ccache,
+                endpoint.server_name or endpoint.host,
+                source=parts.sources.next(),
+                timeout_s=parts.config.probes.timeout_s,
             )
-            if takes_tickets:
-                host = endpoint.server_name or endpoint.host
-                seen = await ticket_login(
-                    endpoint,
-                    ccache,
-                    host,
-                    source=parts.sources.next(),
-                    timeout_s=parts.config.probes.timeout_s,
-                )
-                case.see(seen)
+            case.see(seen)

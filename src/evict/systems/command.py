@@ -130,12 +130,16 @@ def _environment() -> dict[str, str]:
 
 
 async def _write(process: Process, feed: bytes) -> None:
-    """A tool that ends without reading says why in its exit code."""
+    """A tool that ends without reading says why in its exit code.
+
+    Quirk: uvloop 0.23 raises RuntimeError where asyncio has ConnectionResetError.
+    """
     if process.stdin is None:
         return
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(feed)
-        await process.stdin.drain()
+    with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
+        if feed:
+            process.stdin.write(feed)
+            await process.stdin.drain()
     process.stdin.close()
 
 
