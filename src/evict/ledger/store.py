@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger on disk: the only truth on who may come in. Synchronous, for one thread."""
+"""The ledger on disk: the only truth on who may come in. Synchronous, for one thread.
+
+Long: one class, one connection, one transaction discipline; split, its order would be lost.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def of_file(content: bytes, read: Callable[[apsw.Connection], View]) -> View | N
     try:
         connection.deserialize("main", content)
         return read(connection)
-    except (apsw.Error, LedgerError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (apsw.Error, LedgerError, msgspec.MsgspecError, UnicodeDecodeError, KeyError):
         return None
     finally:
         connection.close()
@@ -56,7 +56,9 @@ def forms_of(connection: apsw.Connection, standings: dict[str, Standing]) -> lis
     rows = connection.execute("SELECT seq, content FROM personal ORDER BY seq")
     revoked = {s.seq for s in standings.values() if s.revoked}
     return [
-        (str(seq), *msgspec.json.decode(content)["forms"]) for seq, content in rows if seq in revoked
+        (str(seq), *msgspec.json.decode(content)["forms"])
+        for seq, content in rows
+        if seq in revoked
     ]
 
 

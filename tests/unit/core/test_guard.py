@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from evict.core.account import Account
+from evict.core.errors import ConfigError, ExitCode, GuardRefused
+from evict.core.guard import refuse_protected
+
+BOSS = Account(
+    id="47c0b77b-0678-46b8-8899-edbe4c77b9e9",
+    directory="directory",
+    dn="CN=Boss,DC=corp,DC=test",
+    sam="boss",
+    upn="boss@corp.test",
+    domain="CORP",
+    dns_domain="corp.test",
+    addresses=("the.boss@corp.test",),
+    groups=(
+        "CN=Break Glass,OU=Groups,DC=corp,DC=test",
+        "CN=Directors\\, Board,OU=Groups,DC=corp,DC=test",
+        "CN=Gesch\\C3\\A4ftsleitung,DC=corp,DC=test",
+    ),
+)
+
+
+@pytest.mark.parametrize("text", [BOSS.id, BOSS.id.upper(), f"{{{BOSS.id}}}", f" {BOSS.id} "])
+def test_an_id_protects_in_each_spelling(text: str) -> None:
+    with pytest.raises(GuardRefused) as caught:
+        refuse_protected(BOSS, ids=[text], names=(), groups=())
+    assert caught.value.exit_code is ExitCode.GUARD_REFUSED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["boss", "BOSS", "boss@corp.test", "Boss@CORP", "CORP\\Boss", "corp.test\\boss"]
+    + ["The.Boss@corp.test", "\uff42\uff4f\uff53\uff53"],
+)
+def test_each_name_protects(name: str) -> None:
+    with pytest.raises(GuardRefused):
+        refuse_protected(BOSS, ids=(), names=[name], groups=())
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "Break Glass",
+        "break glass ",
+        "CN=Break Glass,OU=Groups,DC=corp,DC=test",
+        "cn=break glass,ou=groups,dc=corp,dc=test",
+        "Directors, Board",
+        "Gesch\u00e4ftsleitung",
+    ],
+)
+def test_each_group_protects(group: str) -> None:
+    with pytest.raises(GuardRefused):
+        refuse_protected(BOSS, ids=(), names=(), groups=[group])
+
+
+def test_what_is_not_listed_is_not_protected() -> None:
+    refuse_protected(
+        BOSS,
+        ids=["00000000-0000-4000-8000-000000000000"],
+        names=["bos", "boss@other.test", "OTHER\\boss"],
+        groups=["Break", "Glass", "Directors", "CN=Break Glass", "Groups"],
+    )
+
+
+def test_an_entry_that_can_protect_nobody_is_not_passed_over() -> None:
+    with pytest.raises(ConfigError, match="ids"):
+        refuse_protected(BOSS, ids=["boss"], names=(), groups=())
+    with pytest.raises(ConfigError, match="names"):
+        refuse_protected(BOSS, ids=(), names=["bo*"], groups=())
