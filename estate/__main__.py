@@ -8,10 +8,29 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from estate import services
 from estate.commands import EstateError
 from estate.layout import Layout
+from estate.product import Product, control_socket, stop_detached
+
+_HOW_TO: Final = """
+People:     alice bob carol dave erin frank grace heidi @corp.test, password Pass-<name>1;
+            boss@corp.test is protected
+Servers:    {ip}: IMAPS 993, POP3S 995, ManageSieve 4190, submission 587, LDAPS 636
+Logs:       {log}
+
+Try, as root:
+  export EVICT_CONFIG={config}
+  .venv/bin/evict doors bob
+  .venv/bin/evict exposure
+  .venv/bin/evict plan bob
+  .venv/bin/evict revoke bob --witness --reason 'try'
+  .venv/bin/evict status
+  .venv/bin/evict reinstate bob
+  .venv/bin/evict doctor
+Stop:       make live-down"""
 
 
 def main() -> int:
@@ -26,6 +45,7 @@ def main() -> int:
         if arguments.verb == "up":
             return _up(layout)
         if arguments.verb == "down":
+            stop_detached(layout)
             services.down(layout)
             if arguments.remove:
                 shutil.rmtree(layout.state, ignore_errors=True)
@@ -39,7 +59,12 @@ def main() -> int:
 def _up(layout: Layout) -> int:
     begun = time.monotonic()
     services.up(layout)
-    print(f"estate: up on {layout.ip} after {time.monotonic() - begun:.1f} s; {layout.config}")
+    if not control_socket(layout).exists():
+        product = Product(layout)
+        product.start()
+        product.detach()
+    print(f"estate: up on {layout.ip} after {time.monotonic() - begun:.1f} s")
+    print(_HOW_TO.format(config=layout.config, ip=layout.ip, log=layout.logs))
     return 0
 
 

@@ -10,7 +10,7 @@ from estate.layout import DC_HOST, MAIL_HOST, Layout
 def make(layout: Layout) -> None:
     """Write tls/ca.pem, tls/estate.pem and their keys (0600)."""
     tls = layout.state / "tls"
-    days = ("-days", "30")
+    days = ("-days", "365")
     new_key = ("-newkey", "rsa:2048", "-nodes")
     run(
         *("openssl", "req", "-x509", *new_key, *days, "-subj", "/CN=evict estate CA"),

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,13 @@ class Product:
                 raise EstateError("the agent does not reach the control plane")
             time.sleep(0.05)
 
+    def detach(self) -> None:
+        """Leave both running, for people; `stop_detached` ends them by the ids noted here."""
+        for name, process in (("serve", self.serve), ("agent", self.agent)):
+            if process is not None:
+                _pid_file(self._layout, name).write_text(f"{process.pid}\n")
+        self.serve = self.agent = None
+
     def _wait(self, process: subprocess.Popen[bytes], name: str, path: str) -> None:
         until = time.monotonic() + _START_S
         while not _answers(path):
@@ -99,6 +106,33 @@ class Product:
             self.serve.kill()
             self.serve.wait()
             self.serve = None
+
+
+def _pid_file(layout: Layout, name: str) -> Path:
+    return layout.state / "run" / f"evict-{name}.pid"
+
+
+def stop_detached(layout: Layout) -> None:
+    """End what `detach` left running."""
+    for name in ("agent", "serve"):
+        file = _pid_file(layout, name)
+        if file.exists() and (pid := _evict_process(int(file.read_text()))) is not None:
+            os.kill(pid, signal.SIGTERM)
+            until = time.monotonic() + _STOP_S
+            while _evict_process(pid) is not None:
+                if time.monotonic() > until:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(0.02)
+        file.unlink(missing_ok=True)
+
+
+def _evict_process(pid: int) -> int | None:
+    """The id, while it is that of a process of ours and not of somebody who got it later."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return pid if b"evict" in words else None
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
@@ -140,8 +174,3 @@ def control_socket(layout: Layout) -> Path:
 def public_key(layout: Layout) -> Path:
     """What a third party needs to verify evidence."""
     return layout.config.parent / "public" / "evidence.pub"
-
-
-def shown(arguments: Sequence[str]) -> str:
-    """A command as a person would type it."""
-    return " ".join(["evict", *arguments])

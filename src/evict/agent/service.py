@@ -90,7 +90,10 @@ class _Agent:
         ]
         self._pause: PauseSocket | None = None
         if config.agent.may_stop_hooks and config.agent.control_socket is not None:
-            self._pause = PauseSocket(UnixAddress(config.agent.control_socket), self._hooks)
+            self._pause = PauseSocket(
+                UnixAddress(config.agent.control_socket, group=config.agent.socket_group),
+                self._hooks,
+            )
 
     def _decide(self, login: bytes, mechanism: bytes) -> bool | None:
         """What every hook asks: first whatever the feed has brought by now, then the replica."""

@@ -107,10 +107,9 @@ def exposure(*, json: Json = False, config: ConfigPath = None) -> ExitCode:
             "closes": "closes by itself",
             "setting": "what decides",
             "source": "known",
-            "reason": "why",
-            "remedy": "remedy",
         }
         print_rows(out, found["doors"], columns)
+        _print_reasons(out, found["doors"])
         for failure in found["failures"]:
             out.talk.print(Text(f"not told: {failure}", style="red"))
     return ExitCode.FAILED if found["failures"] else ExitCode.OK
@@ -133,3 +132,15 @@ def doctor(*, json: Json = False, config: ConfigPath = None) -> ExitCode:
         print_rows(out, found["findings"], columns)
     worst = {f["severity"] for f in found["findings"]}
     return ExitCode.FAILED if "error" in worst else ExitCode.OK
+
+
+def _print_reasons(out: Output, rows: Rows) -> None:
+    """Why, and what helps, once for all doors it is said of."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row["reason"], row["remedy"]), []).append(row["door"])
+    for (reason, remedy), doors_of_it in groups.items():
+        out.page.print(Text(f"\n{', '.join(doors_of_it)}", style="bold"))
+        out.page.print(Text(f"  why:    {reason}"))
+        if remedy:
+            out.page.print(Text(f"  remedy: {remedy}"))

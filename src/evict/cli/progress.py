@@ -60,6 +60,8 @@ class ProgressView:
         if isinstance(event, told.DoorJudged):
             self._door(event)
             return
+        if isinstance(event, told.Named | told.Committed):
+            self._labels[event.account] = event.label
         sentence = self._sentence(event)
         if sentence:
             self._console.print(Text(sentence))
@@ -67,7 +69,6 @@ class ProgressView:
     def _sentence(self, event: told.Event) -> str:
         match event:
             case told.Committed():
-                self._labels[event.account] = event.label
                 first = "already revoked, looking again" if event.already else "committed"
                 return (
                     f"{event.label}: {first}: ledger entry {event.seq}, generation"

@@ -57,6 +57,13 @@ class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=["/run/evict/agent.sock"],
         ),
     ] = None
+    socket_group: Annotated[
+        str | None,
+        Meta(
+            description="Group that may use that socket: the control plane's.",
+            examples=["evict"],
+        ),
+    ] = None
     may_stop_hooks: Annotated[
         bool, Meta(description="Allow `evict doctor` to stop the hooks for a moment.")
     ] = False

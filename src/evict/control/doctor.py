@@ -80,12 +80,12 @@ class Doctor:
                 )
             ]
         witnesses = await asyncio.gather(*(self._admitted(e) for e in endpoints))
-        async with _hooks_paused(str(agent.control_socket)):
-            return list(
-                await asyncio.gather(
-                    *(self._refused(e, w) for e, w in zip(endpoints, witnesses, strict=True))
-                )
-            )
+        pairs = list(zip(endpoints, witnesses, strict=True))
+        try:
+            async with _hooks_paused(str(agent.control_socket)):
+                return list(await asyncio.gather(*(self._refused(e, w) for e, w in pairs)))
+        except OSError as error:
+            return [_not_paused(f"{agent.control_socket}: {error.strerror or error}")]
 
     def _login(self) -> Login:
         return Login(
@@ -130,6 +130,16 @@ class Doctor:
         return _finding(endpoint, Severity.OK, text)
 
 
+def _not_paused(why: str) -> Finding:
+    return Finding(
+        code="hook-fails-closed",
+        severity=Severity.WARNING,
+        system="",
+        text=f"not tried: the agent could not be asked to stop its hooks: {why}",
+        remedy="let the control plane's group use agent.control_socket (agent.socket_group)",
+    )
+
+
 def _finding(endpoint: Endpoint, severity: Severity, text: str) -> Finding:
     return Finding(
         code="hook-fails-closed",
@@ -147,7 +157,8 @@ async def _hooks_paused(socket: str) -> AsyncIterator[None]:
     try:
         writer.write(f"pause-hooks {_PAUSE_MS}\n".encode())
         await writer.drain()
-        await reader.readline()
+        if await reader.readline() != b"paused\n":
+            raise ConnectionRefusedError("it is paused already, or it refused")
         yield
         await reader.read()
     finally:

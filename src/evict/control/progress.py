@@ -12,6 +12,13 @@ from evict.core.measure import Effect, Measure
 from evict.core.verdict import Judgement, Verdict
 
 
+class Named(Struct, frozen=True, kw_only=True, tag="named"):
+    """Who an account is, for people, before anything else is told of it."""
+
+    account: str
+    label: str
+
+
 class Committed(Struct, frozen=True, kw_only=True, tag="committed"):
     """The ledger holds it. `already`: it was revoked before, so it is only looked at again."""
 
@@ -89,4 +96,4 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
     text: str
 
 
-Event = Committed | Refusing | MeasureDone | DoorJudged | Note | CaseReport | Refused
+Event = Named | Committed | Refusing | MeasureDone | DoorJudged | Note | CaseReport | Refused

@@ -13,7 +13,7 @@ from msgspec import structs
 from evict.control import api
 from evict.control.orders import Orders
 from evict.control.parts import Parts
-from evict.control.progress import Committed, Note
+from evict.control.progress import Committed, Named, Note
 from evict.control.reinstatement import DEFAULT_TICKET_LIFE, Reinstatement, fresh_password
 from evict.core.account import Account
 from evict.core.errors import ExitCode, UsageError
@@ -47,6 +47,7 @@ class Reinstating:
             yield api.Answer(data=_dry_run(account, standing, images))
             yield api.End(exit_code=ExitCode.OK)
             return
+        yield Named(account=account.id, label=account.upn)
         await self._cases.cancel(account.id)
         password = fresh_password()
         work = Reinstatement(self._systems, account, images, overwrite=request.overwrite)

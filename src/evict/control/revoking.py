@@ -13,7 +13,7 @@ from evict.control.cases import RunningCase
 from evict.control.dossier import EvidenceNotStored, Stored, report, statement, store
 from evict.control.orders import Orders
 from evict.control.parts import Parts
-from evict.control.progress import CaseReport, Committed, Note, Refused, Refusing
+from evict.control.progress import CaseReport, Committed, Named, Note, Refused, Refusing
 from evict.control.runner import CaseRunner
 from evict.control.tickets import try_ticket
 from evict.control.witnesses import WitnessStand, watched_to_the_end
@@ -80,6 +80,7 @@ class Revoking:
             return
         watches = await self._open_witnesses(request, accounts)
         for account in accounts:
+            yield Named(account=account.id, label=account.upn)
             for note in watches.get(account.id, (None, []))[1]:
                 yield Note(account=account.id, text=note)
         orders = [

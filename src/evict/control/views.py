@@ -13,7 +13,7 @@ from evict.core.door import Door
 from evict.core.errors import SystemFault
 from evict.core.exposure import Exposure
 from evict.core.measure import Measure
-from evict.core.sighting import Sighting
+from evict.core.sighting import Outcome, Sighting
 from evict.core.verdict import Expectation
 from evict.systems.base import Observation
 
@@ -54,7 +54,7 @@ def _door_of(expectation: Expectation) -> Door:
 def _door(expectation: Expectation, sightings: Iterable[Sighting]) -> dict[str, Any]:
     door = expectation.door
     mine = [s for s in sightings if s.door == door]
-    state = str(mine[-1].outcome) if mine else "not looked at: it takes a try"
+    state = _in_a_word(mine[-1].outcome) if mine else "not tried"
     return {
         "door": door.name,
         "system": door.system,
@@ -64,6 +64,12 @@ def _door(expectation: Expectation, sightings: Iterable[Sighting]) -> dict[str, 
         "state": state if expectation.nature.provable else str(expectation.nature),
         "note": mine[-1].detail if mine and mine[-1].detail else expectation.note,
     }
+
+
+def _in_a_word(outcome: Outcome) -> str:
+    if outcome.open:
+        return "open"
+    return "shut" if outcome.shut else str(outcome)
 
 
 async def plan(systems: Systems, account: Account) -> dict[str, Any]:
@@ -109,11 +115,17 @@ def _exposure(line: Exposure) -> dict[str, Any]:
         "door": line.door.name,
         "closes": in_words(line.closes_after_s),
         "closes_after_s": line.closes_after_s,
-        "setting": f"{line.setting} = {line.value}" if line.value else line.setting,
+        "setting": _setting(line),
         "source": str(line.source),
         "reason": line.reason,
         "remedy": line.remedy,
     }
+
+
+def _setting(line: Exposure) -> str:
+    if line.setting in ("", "(none)"):
+        return line.value
+    return f"{line.setting} = {line.value}" if line.value else line.setting
 
 
 def in_words(seconds: float | None) -> str:

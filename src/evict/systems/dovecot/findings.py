@@ -72,8 +72,8 @@ async def shared_probe_addresses(doveadm: Doveadm, system: str, network: str) ->
             code="dovecot-probe-addresses-shared",
             severity=Severity.WARNING,
             system=system,
-            text=f"live sessions from the probes' network {network}: {shared}; refused probes delay the"
-            " logins of everybody there",
+            text=f"live sessions from the probes' network {network}: {shared}; refused probes delay"
+            " the logins of everybody there",
             remedy="give probes.source_addresses a network that nobody else uses",
         )
     return Finding(

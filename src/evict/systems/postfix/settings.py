@@ -118,31 +118,29 @@ def policies(restrictions: str) -> tuple[Policy, ...]:
 
 
 def _policy(argument: str, after: tuple[str, ...]) -> Policy:
-    server, *rest = _elements(argument[1:-1], ",") if argument.startswith("{") else [argument]
-    options = dict(_option(part) for part in rest)
-    return Policy(server=server.strip(), options=options, after=after)
+    server, *rest = list(_elements(argument[1:-1])) if argument.startswith("{") else [argument]
+    return Policy(server=server, options=dict(map(_option, rest)), after=after)
 
 
 def _option(text: str) -> tuple[str, str]:
-    """`name = value`, or the same in braces."""
-    text = text.strip()
+    """`name=value`, or `{ name = value with spaces }`."""
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
     name, _, value = text.partition("=")
     return name.strip(), value.strip()
 
 
-def _elements(text: str, separators: str = ", \t\r\n") -> Iterator[str]:
+def _elements(text: str) -> Iterator[str]:
     """Split at separators outside of braces; a missing closing brace ends with the text."""
     depth = 0
     word = ""
     for char in text:
-        if depth == 0 and char in separators:
-            if word.strip():
+        if depth == 0 and char in ", \t\r\n":
+            if word:
                 yield word
             word = ""
             continue
         depth = max(depth + (char == "{") - (char == "}"), 0)
         word += char
-    if word.strip():
+    if word:
         yield word

@@ -17,7 +17,7 @@ _TEXT: Final = """\
 # --- main.cf -------------------------------------------------------------------------------------
 # When the agent does not answer within 3 s the mail is refused for now, never let through.
 evict_policy = check_policy_service {{ {server}, timeout=3s,
-    default_action=451 4.3.0 Try again later }}
+    {{ default_action = 451 4.3.0 Try again later }} }}
 # The login name is known from RCPT on; checks of client and sender wait for it.
 smtpd_delay_reject = yes
 
