@@ -24,8 +24,13 @@ _TIMEOUT_S: Final = 90
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What the leaver's own client saw of one door, milliseconds from the commit."""
+    """What one of the leaver's own clients saw, milliseconds from the commit.
 
+    Attributes:
+        door: the door in Evict's spelling that this client used.
+    """
+
+    client: str
     door: str
     last_success_ms: float | None
     first_refusal_ms: float | None
@@ -70,7 +75,8 @@ def show_revocation(
     commit_ns = _ns(report["commit_at"])
     saw = [
         Seen(
-            door=track.door,
+            client=track.door,
+            door=_door(track.door),
             last_success_ms=_ms(track.last_success_ns, commit_ns),
             first_refusal_ms=_ms(track.first_failure_began_ns, commit_ns),
         )
@@ -94,6 +100,15 @@ def show_revocation(
     )
 
 
+def _door(client: str) -> str:
+    """`imap live` used dovecot/imap/session, `pop3 new 2` dovecot/pop3/password."""
+    protocol, kind, *_ = client.split(" ")
+    protocol, _, how = protocol.partition("-")
+    system = "postfix" if protocol == "submission" else "dovecot"
+    credential = {"live": "session", "new": "password"}[kind]
+    return f"{system}/{protocol}/{'ticket' if how == 'kerberos' else credential}"
+
+
 def _print(report: dict[str, Any], saw: list[Seen]) -> None:
     print(f"   {report['label']}: {report['verdict']}; every door as Evict saw it:")
     for door in report["doors"]:
@@ -107,7 +122,7 @@ def _print(report: dict[str, Any], saw: list[Seen]) -> None:
     print("   and as the leaver's own mail programs saw it, without Evict's word:")
     for each in saw:
         print(
-            f"   {each.door:34} {'':13} last success {_text(each.last_success_ms)},"
+            f"   {each.client:34} {'':13} last success {_text(each.last_success_ms)},"
             f" first refused try {_text(each.first_refusal_ms)}"
         )
 

@@ -53,7 +53,7 @@ def _doors(doors: tuple[Verdict, ...]) -> Table:
         table.add_row(
             verdict.door.name,
             Text(said, style=style),
-            _ms(None if verdict.predicted_s is None else verdict.predicted_s * 1000),
+            "-" if verdict.predicted_s is None else f"{verdict.predicted_s:g} s",
             _ms(verdict.last_success_ms),
             _ms(verdict.first_refusal_ms),
             _ms(verdict.widest_gap_ms),

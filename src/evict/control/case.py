@@ -132,6 +132,12 @@ class Case:
         unproven = verdict.judgement is Judgement.UNVERIFIABLE and verdict.nature.provable
         return structs.replace(verdict, why=blind) if blind and unproven else verdict
 
+    def seen_open(self, system: str) -> bool:
+        """Whether the last look at some door of this system found it open."""
+        return any(
+            v.judgement is Judgement.OPEN for v in self.verdicts() if v.door.system == system
+        )
+
     def all_failures(self) -> tuple[str, ...]:
         """One sentence for each thing that failed and was not made good since."""
         unsettled = (EffectKind.FAILED, EffectKind.UNCERTAIN)

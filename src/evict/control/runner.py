@@ -22,6 +22,7 @@ from evict.systems.base import Connector
 
 _PATIENCE_S = 10.0
 _SETTLE_S = 1.0
+_LOOKS_S = (0.0, 0.03, 0.06, 0.12, 0.25, 0.5)
 
 
 class CaseRunner:
@@ -125,8 +126,20 @@ class CaseRunner:
                 await self._apply(case, connector, measure)
             if stage is Stage.CREDENTIALS:
                 self._credentials(case)
-        if ours:
+        await self._look_until_shut(case, connector, once=bool(ours))
+
+    async def _look_until_shut(self, case: Case, connector: Connector, *, once: bool) -> None:
+        """Look again right after the measures, so that the windows are known finely.
+
+        Args:
+            once: something was written: at least one look is owed.
+        """
+        for pause_s in _LOOKS_S:
+            if not once and not case.seen_open(connector.name):
+                return
+            await asyncio.sleep(pause_s)
             case.observed(await connector.observe(case.account, case.order))
+            once = False
 
     def _credentials(self, case: Case) -> None:
         done = (EffectKind.DONE, EffectKind.UNCHANGED)

@@ -29,14 +29,17 @@ def test_a_secret_is_printed_by_nothing() -> None:
 
 
 def test_a_secret_is_in_no_traceback() -> None:
-    try:
-        raise ValueError(Secret("hunter2"))
-    except ValueError as error:
-        told = "".join(
-            traceback.TracebackException.from_exception(error, capture_locals=True).format()
-        )
-    assert "***" in told
-    assert "Secret(" not in told
+    secret = Secret("".join(["hunter", "2"]))
+    with pytest.raises(ValueError, match=r"\*\*\*") as caught:
+        _fail(secret)
+    whole = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    told = "".join(whole.format())
+    assert "secret = ***" in told
+    assert "hunter2" not in told
+
+
+def _fail(secret: Secret) -> None:
+    raise ValueError(secret)
 
 
 def test_a_secret_is_not_serialised() -> None:

@@ -99,11 +99,11 @@ class DovecotConnector:
             sightings = [look.failed(door, sessions) for door in self._doors.sessions]
         else:
             forms = self._forms(account, order)
-            counts = Counter(s.service for s in sessions if _belongs(s, forms))
+            counts = Counter(s.protocol for s in sessions if _belongs(s, forms))
             known = {door.protocol for door in self._doors.sessions}
             also = tuple(self._doors.session(name) for name in sorted(counts.keys() - known))
             sightings = [look.counted(d, counts) for d in (*self._doors.sessions, *also)]
-            facts += [f"live sessions: {n} {service}" for service, n in sorted(counts.items())]
+            facts += [f"live sessions: {n} {protocol}" for protocol, n in sorted(counts.items())]
         if isinstance(scripts, SystemFault):
             sightings.append(look.failed(self._doors.script, scripts))
             state = State()

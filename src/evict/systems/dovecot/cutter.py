@@ -265,7 +265,7 @@ class Cutter:
     def _report_left(self, target: _Target, sessions: Sequence[Session]) -> None:
         left: dict[str, int] = {}
         for session in sessions:
-            left[session.service] = left.get(session.service, 0) + 1
+            left[session.protocol] = left.get(session.protocol, 0) + 1
         self._report(target.seq, "look", count=len(sessions), left=left)
 
     async def _kick_found(self, found: Mapping[_Target, Sequence[Session]]) -> None:

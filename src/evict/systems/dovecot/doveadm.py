@@ -60,11 +60,17 @@ class Answer(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+_PROTOCOLS: Final = {"sieve": "managesieve"}
+
+
 class Session(Struct, frozen=True):
-    """One live session: the login name in the server's spelling, and its service."""
+    """One live session: the login name in the server's spelling, and its protocol.
+
+    Quirk: Dovecot 2.3.19 lists a ManageSieve session as service `sieve`.
+    """
 
     username: str
-    service: str
+    protocol: str
 
 
 class Script(Struct, frozen=True):
@@ -211,7 +217,9 @@ class Doveadm:
         rows = self.rows(answer)
         if any("username" not in row or "service" not in row for row in rows):
             raise RemoteProtocolError("who lists something without a name", system=self._system)
-        return tuple(Session(row["username"], row["service"]) for row in rows)
+        return tuple(
+            Session(row["username"], _PROTOCOLS.get(row["service"], row["service"])) for row in rows
+        )
 
     async def sieve_list(self, user: str) -> tuple[Script, ...]:
         """The Sieve scripts of a mailbox; none where the user has no mailbox here."""

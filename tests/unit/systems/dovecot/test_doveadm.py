@@ -79,6 +79,14 @@ async def test_rows_beside_the_list_of_rows_are_not_lost() -> None:
         assert await client.who() == (Session("bob", "imap"), Session("alice", "imap"))
 
 
+async def test_a_managesieve_session_has_the_protocol_of_its_door() -> None:
+    content = (
+        b'[["doveadmResponse",[{"username":"bob","service":"sieve","pid":"1","ip":"127.0.0.1"}],"0"]]'
+    )
+    async with recorded(content) as client:
+        assert await client.who() == (Session("bob", "managesieve"),)
+
+
 async def test_sieve_answers_are_read_as_dovecot_gives_them() -> None:
     async with recorded(b'[["doveadmResponse",[{"script":"fw","active":"ACTIVE"}],"0"]]') as client:
         assert await client.sieve_list("alice") == (Script("fw", active=True),)
