@@ -28,18 +28,18 @@ class Product:
     """The two processes; stopped by their process ids."""
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        self.layout = layout
         self._env = environment(layout.config)
         self.serve: subprocess.Popen[bytes] | None = None
         self.agent: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
         """Make the keys, once; the public one goes where everybody can read it."""
-        keys = self._layout.config.parent / "keys"
+        keys = self.layout.config.parent / "keys"
         if (keys / "probe.key").exists():
             return
         run_as(CONTROL_USER, [*EVICT, "key", "init", "--folder", str(keys)], env=self._env)
-        shutil.copyfile(keys / "evidence.pub", public_key(self._layout))
+        shutil.copyfile(keys / "evidence.pub", public_key(self.layout))
 
     def start(self) -> None:
         """Start both and wait until the control plane and the hooks answer."""
@@ -48,14 +48,14 @@ class Product:
         self.start_agent()
 
     def start_serve(self) -> None:
-        log = self._layout.logs / "evict-serve.log"
+        log = self.layout.logs / "evict-serve.log"
         self.serve = start_as(CONTROL_USER, [*EVICT, "serve"], log=log, env=self._env)
-        self._wait(self.serve, "evict serve", str(control_socket(self._layout)))
+        self._wait(self.serve, "evict serve", str(control_socket(self.layout)))
 
     def start_agent(self) -> None:
-        log = self._layout.logs / "evict-agent.log"
+        log = self.layout.logs / "evict-agent.log"
         self.agent = start_as(AGENT_USER, [*EVICT, "agent"], log=log, env=self._env)
-        self._wait(self.agent, "evict agent", str(self._layout.policy_socket))
+        self._wait(self.agent, "evict agent", str(self.layout.policy_socket))
         until = time.monotonic() + _START_S
         while '"behind": 0' not in self.evict("status", "--json"):
             if time.monotonic() > until:
@@ -66,14 +66,14 @@ class Product:
         """Leave both running, for people; `stop_detached` ends them by the ids noted here."""
         for name, process in (("serve", self.serve), ("agent", self.agent)):
             if process is not None:
-                _pid_file(self._layout, name).write_text(f"{process.pid}\n")
+                _pid_file(self.layout, name).write_text(f"{process.pid}\n")
         self.serve = self.agent = None
 
     def _wait(self, process: subprocess.Popen[bytes], name: str, path: str) -> None:
         until = time.monotonic() + _START_S
         while not _answers(path):
             if process.poll() is not None or time.monotonic() > until:
-                raise EstateError(f"{name} does not answer on {path}; see {self._layout.logs}")
+                raise EstateError(f"{name} does not answer on {path}; see {self.layout.logs}")
             time.sleep(0.02)
 
     def evict(self, *arguments: str) -> str:

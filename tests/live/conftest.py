@@ -10,15 +10,18 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from estate import people, services
+from estate.clients.holder import Holder
 from estate.commands import EstateError
 from estate.layout import LDAPS, Layout
 from estate.people import Person
+from estate.product import Product, running
 from estate.provision import require_root_and_users
 from estate.standin import StandIn
 
@@ -26,21 +29,38 @@ from estate.standin import StandIn
 @pytest.fixture(scope="session")
 def estate() -> Iterator[Layout]:
     """Skips where there is no root or a package is missing."""
-    try:
-        require_root_and_users()
-    except EstateError as error:
-        pytest.skip(str(error))
-    if ip := os.environ.get("EVICT_ESTATE_IP"):
-        state = os.environ.get("EVICT_ESTATE_STATE")
-        yield Layout.at(ip, Path(state) if state else None)
-        return
-    layout = _free_layout()
-    try:
-        services.up(layout)
+    with _running_estate() as layout:
         yield layout
-    finally:
-        services.down(layout)
-        shutil.rmtree(layout.state, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    """`evict serve` and `evict agent` on an estate of their own: the stand-in needs the agent's
+    ports, and its tests stop the servers. With EVICT_ESTATE_IP they are the same estate: choose
+    the tests of one of the two.
+    """
+    with _running_estate() as layout, running(layout) as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+def addresses(product: Product) -> Iterator[str]:
+    """As `sources`, on the product's estate."""
+    return (str(address) for address in product.layout.network(250, 24).hosts())
+
+
+@pytest.fixture
+def leaver(product: Product) -> Person:
+    """A fresh account; it stays, since the ledger keeps what was ordered for it."""
+    return people.create(product.layout, f"leaver-{uuid4().hex[:10]}")
+
+
+@pytest.fixture(scope="module")
+def bystanders(product: Product) -> Iterator[Holder]:
+    """Four people with live sessions on every protocol for as long as a file's tests take."""
+    others = [people.person(name) for name in ("carol", "dave", "erin", "frank")]
+    with Holder(product.layout, others, 24) as holder:
+        yield holder
 
 
 @pytest.fixture
@@ -67,6 +87,25 @@ def sources(estate: Layout) -> Iterator[str]:
 @pytest.fixture
 def source(sources: Iterator[str]) -> str:
     return next(sources)
+
+
+@contextmanager
+def _running_estate() -> Iterator[Layout]:
+    try:
+        require_root_and_users()
+    except EstateError as error:
+        pytest.skip(str(error))
+    if ip := os.environ.get("EVICT_ESTATE_IP"):
+        state = os.environ.get("EVICT_ESTATE_STATE")
+        yield Layout.at(ip, Path(state) if state else None)
+        return
+    layout = _free_layout()
+    try:
+        services.up(layout)
+        yield layout
+    finally:
+        services.down(layout)
+        shutil.rmtree(layout.state, ignore_errors=True)
 
 
 def _free_layout() -> Layout:

@@ -59,7 +59,13 @@ def plan(account: str, *, json: Json = False, config: ConfigPath = None) -> Exit
     out = Output(json=json)
     if json:
         out.data(found)
-        return ExitCode.OK
+    else:
+        print_plan(out, found)
+    return ExitCode.OK
+
+
+def print_plan(out: Output, found: dict[str, Any]) -> None:
+    """The measures for one account, and what could not be asked."""
     out.page.print(Text(f"{found['label']}  {found['account']}"))
     columns = {
         "stage": "stage",
@@ -70,7 +76,8 @@ def plan(account: str, *, json: Json = False, config: ConfigPath = None) -> Exit
         "undo": "undo",
     }
     print_rows(out, found["measures"], columns)
-    return ExitCode.OK
+    for failure in found["failures"]:
+        out.talk.print(Text(f"not told: {failure}", style="red"))
 
 
 def status(account: str = "", *, json: Json = False, config: ConfigPath = None) -> ExitCode:

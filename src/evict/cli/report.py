@@ -9,8 +9,9 @@ from rich.text import Text
 
 from evict.cli.progress import STYLES, word
 from evict.control.progress import CaseReport
+from evict.core.errors import ExitCode
 from evict.core.measure import EffectKind
-from evict.core.verdict import Verdict
+from evict.core.verdict import Judgement, Verdict
 
 
 def print_report(console: Console, report: CaseReport) -> None:
@@ -36,6 +37,21 @@ def print_report(console: Console, report: CaseReport) -> None:
     if report.evidence:
         signed = "signed evidence" if report.signed else "UNSIGNED statement (no signing key here)"
         console.print(Text(f"  {signed}: {report.evidence}"), soft_wrap=True)
+
+
+def conclude(talk: Console, report: CaseReport) -> None:
+    """Say on stderr, in whole sentences, why a case did not end well and what to do next."""
+    if report.exit_code is ExitCode.OK:
+        return
+    reasons = report.failures or tuple(
+        f"{v.door.name}: {word(v, final=True)}: {v.why}"
+        for v in report.doors
+        if v.nature.provable and v.judgement is not Judgement.SHUT
+    )
+    for reason in reasons:
+        talk.print(Text(f"evict: {report.label}: {reason}"), soft_wrap=True)
+    advice = f"`evict revoke {report.label}` looks again and finishes what is left"
+    talk.print(Text(f"evict: {report.label}: not all is proven shut; {advice}"), soft_wrap=True)
 
 
 def _doors(doors: tuple[Verdict, ...]) -> Table:

@@ -4,15 +4,16 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
 from evict.cli import link
+from evict.cli.look import print_plan
 from evict.cli.options import ConfigPath, Json, read_settings
 from evict.cli.output import CommandFailed, Output
 from evict.cli.progress import ProgressView
-from evict.cli.report import print_report
+from evict.cli.report import conclude, print_report
 from evict.control import api
 from evict.control import progress as told
 from evict.core.errors import ExitCode, UsageError
@@ -70,11 +71,7 @@ def revoke(
         wait=wait,
         dry_run=dry_run,
     )
-    out = Output(json=json)
-    if dry_run:
-        out.data(link.answer(read_settings(config), request))
-        return ExitCode.OK
-    return _follow(out, request, config)
+    return _follow(Output(json=json), request, config)
 
 
 def _names(accounts: tuple[str, ...]) -> tuple[str, ...]:
@@ -102,13 +99,36 @@ def _follow(out: Output, request: api.Revoke, config: Path | None) -> ExitCode:
                 case told.Refused():
                     refused.append(line)
                     view.take(line)
-                case api.Answer() | api.Password():
+                case api.Answer():
+                    _would_revoke(out, cast("dict[str, Any]", line.data))
+                case api.Password():
                     continue
                 case _:
                     view.take(line)
+    if not request.dry_run:
+        _print(out, reports, refused, code)
+    return code
+
+
+def _print(
+    out: Output,
+    reports: list[told.CaseReport],
+    refused: list[told.Refused],
+    code: ExitCode,
+) -> None:
     if out.json:
         out.data({"accounts": reports, "refused": refused, "exit_code": code})
     else:
         for report in reports:
             print_report(out.page, report)
-    return code
+    for report in reports:
+        conclude(out.talk, report)
+
+
+def _would_revoke(out: Output, found: dict[str, Any]) -> None:
+    """What a dry run saw: the plans; who was refused is told already."""
+    if out.json:
+        out.data(found)
+        return
+    for plan in found["would_revoke"]:
+        print_plan(out, plan)

@@ -25,6 +25,10 @@ class Case:
     """One leaving, from the ledger entry to the evidence: what is known of it so far.
 
     Holds no connection and makes no decision; `runner` fills it, `report` reads it.
+
+    Attributes:
+        beyond_us: measures that our rights or the product do not allow: to repeat them in the same
+            look is of no use.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Case:
         self.plan: dict[str, Measure] = {}
         self.effects: dict[str, Effect] = {}
         self.failures: dict[str, str] = {}
+        self.beyond_us: set[str] = set()
         self.facts: dict[str, tuple[str, ...]] = {}
         self.silent: dict[str, tuple[str, ...]] = {}
         self._blind: dict[str, str] = {}
@@ -100,6 +105,7 @@ class Case:
             self.effects[effect.measure] = effect
         if effect.kind in (EffectKind.DONE, EffectKind.UNCHANGED):
             self.failures.pop(effect.measure, None)
+            self.beyond_us.discard(effect.measure)
         self.emit(MeasureDone(account=self.account.id, effect=effect, ms=self.ms()))
 
     def sightings(self) -> tuple[Sighting, ...]:
@@ -140,11 +146,20 @@ class Case:
 
     def all_failures(self) -> tuple[str, ...]:
         """One sentence for each thing that failed and was not made good since."""
-        unsettled = (EffectKind.FAILED, EffectKind.UNCERTAIN)
-        of_measures = [
-            f"{e.measure}: {e.detail}" for e in self.all_effects() if e.kind in unsettled
-        ]
+        of_measures = [f"{e.measure}: {e.detail}" for e in self._unsettled()]
         return tuple(dict.fromkeys([*self.failures.values(), *of_measures]))
+
+    def _unsettled(self) -> list[Effect]:
+        kinds = (EffectKind.FAILED, EffectKind.UNCERTAIN)
+        return [effect for effect in self.all_effects() if effect.kind in kinds]
+
+    def at_rest(self) -> bool:
+        """Whether another round would change nothing: all is shut, or beyond our rights."""
+        good = (Judgement.SHUT, Judgement.BOUNDED)
+        left = {v.door for v in self.verdicts() if v.nature.provable and v.judgement not in good}
+        beyond = {door for measure in self.beyond_us for door in self.plan[measure].doors}
+        unsettled = {effect.measure for effect in self._unsettled()}
+        return not self.failures and left <= beyond and unsettled <= self.beyond_us
 
     def _announce(self) -> None:
         for verdict in self.verdicts():

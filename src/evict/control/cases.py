@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ import structlog
 from evict.control.acknowledged import AgentSaid
 from evict.control.case import Case, Emit
 from evict.control.progress import CaseReport, Event
-from evict.core.errors import Bug
+from evict.core.errors import Bug, LedgerConflict
 from evict.ledger.feed import CutStep
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class Cases:
     def __init__(self) -> None:
         self._running: dict[str, RunningCase] = {}
         self._by_seq: dict[int, Case] = {}
+        self._held: set[str] = set()
         self._gate = asyncio.Semaphore(MOST_AT_ONCE)
 
     def get(self, account: str) -> RunningCase | None:
@@ -73,8 +75,13 @@ class Cases:
     def start(self, account: str, make: Callable[[Emit], Case], work: Work) -> RunningCase:
         """Make the case and run `work` on it, or join the run there is.
 
-        The case hears agents from now on, though its work may have to wait its turn.
+        The case hears agents from now on, though its work may have to wait its turn. Raises
+        `LedgerConflict` while the account is being reinstated.
         """
+        if account in self._held:
+            raise LedgerConflict(
+                f"account {account} is being reinstated at this moment: order it again after that"
+            )
         known = self._running.get(account)
         if known is not None:
             return known
@@ -103,6 +110,22 @@ class Cases:
         if running is not None and running.task is not None:
             running.task.cancel()
             await asyncio.wait({running.task})
+
+    @asynccontextmanager
+    async def held(self, account: str) -> AsyncIterator[None]:
+        """Stop this account's case and start none: one order at a time may work on an account.
+
+        Raises:
+            LedgerConflict: somebody else reinstates it at this moment.
+        """
+        if account in self._held:
+            raise LedgerConflict(f"account {account} is being reinstated by somebody else")
+        self._held.add(account)
+        try:
+            await self.cancel(account)
+            yield
+        finally:
+            self._held.discard(account)
 
     async def settle(self) -> None:
         """Wait until no case runs."""

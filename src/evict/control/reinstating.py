@@ -42,13 +42,22 @@ class Reinstating:
         standing = self._ledger.standings.get(account.id)
         if standing is None or not standing.revoked:
             raise UsageError(f"{account.upn} is not revoked: there is nothing to reinstate")
-        images = await self._ledger.journal.images(account.id, standing.generation)
         if request.dry_run:
+            images = await self._ledger.journal.images(account.id, standing.generation)
             yield api.Answer(data=_dry_run(account, standing, images))
             yield api.End(exit_code=ExitCode.OK)
             return
+        async with self._cases.held(account.id):
+            async for line in self._put_back(request, actor, account, standing):
+                yield line
+
+    async def _put_back(
+        self, request: api.Reinstate, actor: str, account: Account, standing: Standing
+    ) -> AsyncIterator[api.Line]:
         yield Named(account=account.id, label=account.upn)
-        await self._cases.cancel(account.id)
+        # Until the entry stands, the account is revoked: after a crash it is closed again.
+        await self._ledger.journal.opened(account.id, standing.generation)
+        images = await self._ledger.journal.images(account.id, standing.generation)
         password = fresh_password()
         work = Reinstatement(self._systems, account, images, overwrite=request.overwrite)
         async for event in work.put_back(password):

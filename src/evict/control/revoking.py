@@ -11,9 +11,9 @@ from evict.control import api, views
 from evict.control.case import Case, Emit
 from evict.control.cases import RunningCase
 from evict.control.dossier import EvidenceNotStored, Stored, report, statement, store
-from evict.control.orders import Orders
+from evict.control.orders import Orders, Resolved
 from evict.control.parts import Parts
-from evict.control.progress import CaseReport, Committed, Named, Note, Refused, Refusing
+from evict.control.progress import CaseReport, Committed, Named, Note, Refusing
 from evict.control.runner import CaseRunner
 from evict.control.tickets import try_ticket
 from evict.control.witnesses import WitnessStand, watched_to_the_end
@@ -57,7 +57,8 @@ class Revoking:
             yield refused
         codes = [refused.exit_code for refused in resolved.refused]
         if request.dry_run:
-            yield await self._dry_run(resolved.accounts, resolved.refused)
+            yield await self._dry_run(request, resolved)
+            yield api.End(exit_code=worst(codes))
             return
         async for line in self._commit(request, actor, resolved.accounts):
             if isinstance(line, CaseReport):
@@ -67,10 +68,12 @@ class Revoking:
             codes.append(ExitCode.NOT_PROVEN)
         yield api.End(exit_code=worst(codes))
 
-    async def _dry_run(
-        self, accounts: Iterable[Account], refused: tuple[Refused, ...]
-    ) -> api.Answer:
-        plans = [await views.plan(self._systems, account) for account in accounts]
+    async def _dry_run(self, request: api.Revoke, resolved: Resolved) -> api.Answer:
+        plans = [
+            await views.plan(self._systems, account, hold_queue=request.hold_queue)
+            for account in resolved.accounts
+        ]
+        refused = resolved.refused
         return api.Answer(data={"would_revoke": plans, "refused": refused, "written": False})
 
     async def _commit(

@@ -15,9 +15,8 @@ from evict.control.logins import NegativeLogins
 from evict.control.parts import Parts
 from evict.core.door import Credential
 from evict.core.endpoint import door_of
-from evict.core.errors import EvictError, SystemFault
+from evict.core.errors import AccessRefused, EvictError, SystemFault, Unsupported
 from evict.core.measure import Actor, Effect, EffectKind, Measure, Stage
-from evict.core.verdict import Judgement
 from evict.systems.base import Connector
 
 _PATIENCE_S = 10.0
@@ -36,7 +35,10 @@ class CaseRunner:
         self._timeout_s = parts.config.control.case_timeout_s
 
     async def run(self, case: Case) -> None:
-        """Fill the case until every provable door is shut or the time is up."""
+        """Fill the case until every provable door is shut or the time is up.
+
+        What our rights do not reach is not tried again and again: the order ends, and says so.
+        """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._timeout_s
         while True:
@@ -46,13 +48,9 @@ class CaseRunner:
             async with asyncio.TaskGroup() as group:
                 for connector in self._systems.all:
                     group.create_task(self._look_again(case, connector))
-            if self._at_rest(case) or clock() + _SETTLE_S >= deadline:
+            if case.at_rest() or clock() + _SETTLE_S >= deadline:
                 return
             await asyncio.sleep(_SETTLE_S)
-
-    def _at_rest(self, case: Case) -> bool:
-        words = {v.judgement for v in case.verdicts() if v.nature.provable}
-        return words <= {Judgement.SHUT, Judgement.BOUNDED} and not case.all_failures()
 
     async def _system(self, case: Case, connector: Connector, deadline: float) -> None:
         measures = asyncio.create_task(self._measures(case, connector, deadline))
@@ -159,6 +157,8 @@ class CaseRunner:
         except EvictError as error:
             kind = EffectKind.UNCERTAIN if error.code == "uncertain" else EffectKind.FAILED
             effect = Effect(measure=measure.id, kind=kind, detail=error.text)
+            if isinstance(error, AccessRefused | Unsupported):
+                case.beyond_us.add(measure.id)
         await self._journal.effect(case.account.id, case.order.generation, effect)
         case.came_to(effect)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
 from evict.control.systems import Systems
 from evict.core.account import Account
@@ -15,9 +16,12 @@ from evict.core.exposure import Exposure
 from evict.core.measure import Measure
 from evict.core.sighting import Outcome, Sighting
 from evict.core.verdict import Expectation
-from evict.systems.base import Observation
+from evict.systems.base import Observation, Order
 
 T = TypeVar("T")
+
+_OF_NO_ORDER: Final = 0
+"""A generation that no ledger entry has: they begin with 1."""
 
 
 async def each(looks: Iterable[Awaitable[T]]) -> tuple[list[T], list[str]]:
@@ -72,9 +76,15 @@ def _in_a_word(outcome: Outcome) -> str:
     return "shut" if outcome.shut else str(outcome)
 
 
-async def plan(systems: Systems, account: Account) -> dict[str, Any]:
+async def plan(systems: Systems, account: Account, *, hold_queue: bool = False) -> dict[str, Any]:
     """The measures that a revocation would carry out now."""
-    measures, failures = await planned(systems, account)
+    order = Order(
+        generation=_OF_NO_ORDER,
+        commit_at=datetime.now(UTC),
+        forms=systems.forms(account),
+        hold_queue=hold_queue,
+    )
+    measures, failures = await planned(systems, account, order)
     return {
         "account": account.id,
         "label": account.upn,
@@ -83,12 +93,14 @@ async def plan(systems: Systems, account: Account) -> dict[str, Any]:
     }
 
 
-async def planned(systems: Systems, account: Account) -> tuple[list[Measure], list[str]]:
+async def planned(
+    systems: Systems, account: Account, order: Order
+) -> tuple[list[Measure], list[str]]:
     """Measures in the order of their stages, and what could not be asked."""
     connectors = {c.name: c for c in systems.all}
     seen: list[Observation]
-    seen, failures = await each(c.observe(account, None) for c in systems.all)
-    measures = [m for o in seen for m in connectors[o.system].plan(account, o, None)]
+    seen, failures = await each(c.observe(account, order) for c in systems.all)
+    measures = [m for o in seen for m in connectors[o.system].plan(account, o, order)]
     return sorted(measures, key=lambda m: (m.stage, m.id)), failures
 
 

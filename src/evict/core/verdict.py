@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from evict.core.door import Door, Nature
 from evict.core.errors import ExitCode
-from evict.core.sighting import Method, Sighting
+from evict.core.sighting import Method, Outcome, Sighting
 
 
 class Judgement(StrEnum):
@@ -79,7 +79,7 @@ def judge(expectation: Expectation, sightings: Iterable[Sighting], commit_at: da
         s
         for s in seen
         if s.outcome.shut
-        and s.ended_at >= commit_at
+        and _speaks_after(s, commit_at)
         and (last_success is None or s.ended_at > last_success.ended_at)
     ]
     judgement, why = _say(expectation, after, refusals)
@@ -89,13 +89,30 @@ def judge(expectation: Expectation, sightings: Iterable[Sighting], commit_at: da
         nature=expectation.nature,
         judgement=judgement,
         why=why,
-        rests_on=tuple(dict.fromkeys(s.method for s in refusals)),
+        rests_on=_resting(seen, commit_at) if judgement is Judgement.SHUT else _methods(refusals),
         predicted_s=expectation.predicted_s,
         last_success_ms=_ms(last_success, commit_at),
         first_refusal_ms=_ms(refusals[0] if refusals else None, commit_at),
         widest_gap_ms=min(gaps) if gaps else None,
         until=expectation.until if judgement is Judgement.BOUNDED else None,
     )
+
+
+def _resting(seen: Sequence[Sighting], commit_at: datetime) -> tuple[Method, ...]:
+    """Methods whose last word is a refusal, also where another method saw a later success.
+
+    A witness that was cut stays a proof when the list shows a session of a login after it.
+    """
+    last = {
+        (s.method, s.where): s
+        for s in seen
+        if s.outcome.open or (s.outcome.shut and _speaks_after(s, commit_at))
+    }
+    return _methods(s for s in last.values() if s.outcome.shut)
+
+
+def _methods(sightings: Iterable[Sighting]) -> tuple[Method, ...]:
+    return tuple(dict.fromkeys(s.method for s in sightings))
 
 
 def _say(
@@ -122,6 +139,13 @@ def _say_closed(after: Sequence[Sighting], refusals: Sequence[Sighting]) -> tupl
     if any((s.method, s.where) not in clear for s in unclear):
         return Judgement.UNVERIFIABLE, unclear[-1].detail or "one look got no clear answer"
     return Judgement.SHUT, "; ".join(dict.fromkeys(s.detail for s in refusals if s.detail))
+
+
+def _speaks_after(sighting: Sighting, commit_at: datetime) -> bool:
+    """A look counts if it began after the commit; a session that was cut since stays cut."""
+    if sighting.outcome is Outcome.CUT:
+        return sighting.ended_at >= commit_at
+    return sighting.started_at >= commit_at
 
 
 def _ended_at(sighting: Sighting) -> datetime:

@@ -109,3 +109,28 @@ def test_an_uncertain_write_counts_as_a_failure_until_a_look_settles_it() -> Non
     assert case.all_failures() == ("dovecot:write: no answer",)
     case.came_to(Effect(measure=WRITE.id, kind=EffectKind.UNCHANGED))
     assert case.all_failures() == ()
+
+
+def rests_after(*, beyond: bool) -> bool:
+    case = a_case()
+    case.expect([Expectation(door=LOGIN)])
+    case.planned([WRITE])
+    case.see(seen(Outcome.LET_IN, 10))
+    case.came_to(Effect(measure=WRITE.id, kind=EffectKind.FAILED, detail="no right"))
+    if beyond:
+        case.beyond_us.add(WRITE.id)
+    return case.at_rest()
+
+
+def test_what_our_rights_do_not_reach_is_not_tried_again_in_the_same_look() -> None:
+    assert rests_after(beyond=True)
+    assert not rests_after(beyond=False), "the twin: what may work later is tried again"
+
+
+def test_another_open_door_keeps_a_case_going_beside_one_beyond_our_rights() -> None:
+    case = a_case()
+    other = Door(system="dovecot", protocol="pop3", credential=Credential.PASSWORD)
+    case.expect([Expectation(door=other)])
+    case.planned([WRITE])
+    case.beyond_us.add(WRITE.id)
+    assert not case.at_rest()

@@ -161,3 +161,33 @@ def test_one_before_three_before_four_before_nought() -> None:
 def test_a_case_without_provable_doors_is_not_proven() -> None:
     assert overall([]) is Judgement.UNVERIFIABLE
     assert exit_code([]) is ExitCode.NOT_PROVEN
+
+
+def test_a_refusal_that_began_before_the_commit_proves_nothing() -> None:
+    assert word(seen(Outcome.REFUSED, 30, took_ms=50)) is Judgement.UNVERIFIABLE
+
+
+def test_a_session_that_was_cut_after_the_commit_is_dead_whenever_its_last_beat_began() -> None:
+    verdict = judge(PLAIN, [seen(Outcome.CUT, 12, took_ms=14)], COMMIT)
+    assert (verdict.judgement, verdict.first_refusal_ms) == (Judgement.SHUT, 12.0)
+
+
+def test_a_witness_that_was_cut_still_counts_when_the_list_shows_a_later_session() -> None:
+    looks = [
+        seen(Outcome.CUT, 20, method=Method.WITNESS),
+        seen(Outcome.PRESENT, 40, method=Method.LIST),
+        seen(Outcome.EMPTY, 90, method=Method.LIST),
+    ]
+    verdict = judge(PLAIN, looks, COMMIT)
+    assert verdict.judgement is Judgement.SHUT
+    assert verdict.rests_on == (Method.WITNESS, Method.LIST)
+    assert (verdict.last_success_ms, verdict.first_refusal_ms) == (40, 90)
+
+
+def test_a_method_whose_last_word_was_a_success_is_nothing_to_rest_on() -> None:
+    looks = [
+        seen(Outcome.REFUSED, 10, method=Method.HOOK),
+        seen(Outcome.LET_IN, 20, method=Method.HOOK),
+        seen(Outcome.REFUSED, 90),
+    ]
+    assert Method.HOOK not in judge(PLAIN, looks, COMMIT).rests_on

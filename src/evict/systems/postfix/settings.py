@@ -118,7 +118,9 @@ def policies(restrictions: str) -> tuple[Policy, ...]:
 
 
 def _policy(argument: str, after: tuple[str, ...]) -> Policy:
-    server, *rest = list(_elements(argument[1:-1])) if argument.startswith("{") else [argument]
+    server, *rest = (
+        (list(_elements(argument[1:-1])) or [""]) if argument.startswith("{") else [argument]
+    )
     return Policy(server=server, options=dict(map(_option, rest)), after=after)
 
 
