@@ -79,6 +79,11 @@ class Versions(Struct, frozen=True, kw_only=True):
     password: int
     control: int
 
+    def since(self, before: Versions) -> Versions:
+        return Versions(
+            password=self.password - before.password, control=self.control - before.control
+        )
+
 
 class Lab:
     """The estate and the product on it."""

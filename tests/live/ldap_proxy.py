@@ -126,7 +126,7 @@ class LdapProxy:
                 self._client.wrap_socket(raw, server_hostname=self._layout.ip) as server,
             ):
                 with self._lock:
-                    self._open.remove(plain)
+                    self._open.discard(plain)
                     self._open.add(client)
                 self._relay(client, server)
         finally:

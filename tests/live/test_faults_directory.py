@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from estate import people
-from tests.live.faults import Lab, lab_of
+from tests.live.faults import Lab, Versions, lab_of
 from tests.live.ldap_proxy import Act, LdapProxy
 
 pytestmark = pytest.mark.live
@@ -25,71 +25,6 @@ PORT = 6636
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest) -> Lab:
     return lab_of(request.config)
-
-
-@pytest.fixture(scope="module")
-def proxy(lab: Lab) -> Iterator[LdapProxy]:
-    """The product writes through it."""
-    with (
-        LdapProxy(lab.layout, PORT) as proxy,
-        lab.configured((f'servers = ["{lab.layout.ip}"]', f'servers = ["{proxy.name}"]')),
-    ):
-        yield proxy
-
-
-@pytest.mark.parametrize("number", [1, 2, 3])
-@pytest.mark.parametrize("act", [Act.STALL, Act.DIE])
-def test_a_directory_lost_in_the_middle_holds_up_no_other_door_and_a_second_run_finishes(
-    lab: Lab, proxy: LdapProxy, act: Act, number: int
-) -> None:
-    """The three writes are the disable and the two resets."""
-    leaver = lab.person()
-    made = lab.versions(leaver)
-    proxy.revive()
-    proxy.act = lambda n: act if n == number else Act.STALL if n > number else Act.PASS
-    first = lab.revoke(leaver)
-    assert first.code == 1
-    assert "directory:" in first.stderr
-    assert proxy.name in first.stderr
-    assert first.shut("dovecot")
-    assert first.doors["postfix/submission/session"] == "shut"
-    assert not first.shut("directory")
-    written = lab.versions(leaver)
-    assert written.control == made.control + (number > 1 or act is Act.DIE)
-    proxy.revive()
-    second = lab.revoke(leaver)
-    assert (second.code, second.failures) == (0, ())
-    assert second.shut("directory", "dovecot", "postfix")
-    finished = lab.versions(leaver)
-    assert finished.control == made.control + 1
-    assert finished.password == made.password + 2
-    assert lab.bind_error(leaver, leaver.password) == "52e"
-
-
-def test_half_an_answer_is_made_good_in_the_same_run_and_written_once(
-    lab: Lab, proxy: LdapProxy
-) -> None:
-    leaver = lab.person()
-    made = lab.versions(leaver)
-    proxy.revive()
-    proxy.act = lambda n: Act.HALF if n <= 3 else Act.PASS
-    done = lab.revoke(leaver)
-    assert (done.code, done.failures) == (0, ())
-    finished = lab.versions(leaver)
-    assert finished.control == made.control + 1
-    assert finished.password == made.password + 2
-
-
-def test_a_sabotaged_second_reset_leaves_the_old_password_alive_and_the_check_sees_it(
-    lab: Lab,
-) -> None:
-    """The twin: with one reset alone the old password is still taken, and `52e` is not said."""
-    leaver = lab.person()
-    made = lab.versions(leaver)
-    people.disable(lab.layout, leaver)
-    people.set_password(lab.layout, leaver, "Only-Once-1")
-    assert lab.versions(leaver).password == made.password + 1
-    assert lab.bind_error(leaver, leaver.password) == "533"
 
 
 @contextmanager
@@ -158,3 +93,72 @@ def test_an_expired_certificate_is_not_accepted_and_a_fresh_one_is(
     assert done.code == code
     said = f"the certificate of {proxy.name} is not accepted: certificate has expired"
     assert (said in done.stderr) is (days < 0)
+
+
+@pytest.fixture(scope="module")
+def proxy(lab: Lab) -> Iterator[LdapProxy]:
+    """The product writes through it."""
+    with (
+        LdapProxy(lab.layout, PORT) as proxy,
+        lab.configured((f'servers = ["{lab.layout.ip}"]', f'servers = ["{proxy.name}"]')),
+    ):
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lab: Lab) -> Versions:
+    """How often the attributes are written when nothing goes wrong."""
+    leaver = lab.person()
+    made = lab.versions(leaver)
+    assert lab.revoke(leaver).code == 0
+    return lab.versions(leaver).since(made)
+
+
+@pytest.mark.parametrize(
+    ("act", "number"), [(Act.STALL, 1), (Act.STALL, 3), (Act.DIE, 1), (Act.DIE, 2)]
+)
+def test_a_directory_lost_in_the_middle_holds_up_no_other_door_and_a_second_run_finishes(
+    lab: Lab, proxy: LdapProxy, undisturbed: Versions, act: Act, number: int
+) -> None:
+    """The three writes are the disable and the two resets."""
+    leaver = lab.person()
+    made = lab.versions(leaver)
+    proxy.revive()
+    proxy.act = lambda n: act if n == number else Act.STALL if n > number else Act.PASS
+    first = lab.revoke(leaver)
+    assert first.code == 1
+    assert "directory:" in first.stderr
+    assert first.shut("dovecot")
+    assert first.doors["postfix/submission/session"] == "shut"
+    lost = "directory:disable" if number == 1 else "directory:rotate"
+    assert first.effects[lost] in ("failed", "uncertain")
+    proxy.revive()
+    second = lab.revoke(leaver)
+    assert (second.code, second.failures) == (0, ())
+    assert second.shut("directory", "dovecot", "postfix")
+    assert lab.versions(leaver).since(made) == undisturbed
+    assert lab.bind_error(leaver, leaver.password) == "52e"
+
+
+def test_half_an_answer_is_made_good_in_the_same_run_and_written_once(
+    lab: Lab, proxy: LdapProxy, undisturbed: Versions
+) -> None:
+    leaver = lab.person()
+    made = lab.versions(leaver)
+    proxy.revive()
+    proxy.act = lambda n: Act.HALF if n <= 3 else Act.PASS
+    done = lab.revoke(leaver)
+    assert (done.code, done.failures) == (0, ())
+    assert lab.versions(leaver).since(made) == undisturbed
+
+
+def test_a_sabotaged_second_reset_leaves_the_old_password_alive_and_the_check_sees_it(
+    lab: Lab,
+) -> None:
+    """The twin: with one reset alone the old password is still taken, and `52e` is not said."""
+    leaver = lab.person()
+    made = lab.versions(leaver)
+    people.disable(lab.layout, leaver)
+    people.set_password(lab.layout, leaver, "Only-Once-1")
+    assert lab.versions(leaver).password == made.password + 1
+    assert lab.bind_error(leaver, leaver.password) == "533"

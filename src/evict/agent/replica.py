@@ -18,7 +18,9 @@ from evict.ledger.chain import Verifier
 from evict.ledger.feed import Entries, WireEntry
 
 _PLAIN: Final = (string.ascii_letters + string.digits + "._-@\\").encode("ascii")
-"""A name of these alone (no dot at the end) is canonical but for its case: the fast path."""
+"""A name of these alone, without a dot at the end, is canonical but for its case."""
+REMEMBERED: Final = 32_768
+"""Login names whose forms are remembered; of 256 bytes each they take 20 MB."""
 _TICKETS: Final = frozenset({b"", b"GSSAPI", b"GSS-SPNEGO"})
 """SASL mechanisms (RFC 4752, RFC 4178) that take a Kerberos ticket; b"": nobody said which."""
 
@@ -104,11 +106,12 @@ class Replica:
         self._plain = bytes(set(_PLAIN) - set(separators.encode()))
         self._clock = clock
         self._ready = False
+        self._known: dict[bytes, tuple[bytes, ...]] = {}
         self._see(_View())
 
     def _see(self, view: _View) -> None:
         self._view = view
-        self._closed = view.closed
+        self._closed = view.closed.keys()
         self._tickets = view.tickets
 
     @property
@@ -131,9 +134,8 @@ class Replica:
 
     def spellings(self, name: str) -> tuple[str, ...]:
         """Every form that a session's login name stands for; none where it cannot be a name."""
-        if self._is_plain(name.encode(errors="replace")):
-            return (name.lower(),)
-        return spellings(name, self._separators) or ()
+        keys = self._keys(name.encode(errors="replace"))
+        return tuple(key.decode() for key in keys)
 
     def apply(self, run: Entries) -> Change:
         """Verify and take a run. Of a broken run the part before the break is kept.
@@ -179,12 +181,25 @@ class Replica:
         """
         if not self._ready:
             return None
-        key = login.lower()
-        if key in self._closed:
+        keys = self._known.get(login)
+        if keys is None:
+            keys = self._keys(login)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[login] = keys
+        if not keys or not self._closed.isdisjoint(keys):
             return False
-        if not self._is_plain(login):
-            return self._decide_slowly(login, mechanism)
-        return not (key in self._tickets and self._is_ticket(key, mechanism))
+        return not (self._tickets and self._is_ticket(keys, mechanism))
+
+    def _keys(self, login: bytes) -> tuple[bytes, ...]:
+        """The forms to look for; none where the name is refused. Depends on the name alone."""
+        if self._is_plain(login):
+            return (login.lower(),)
+        try:
+            forms = spellings(login.decode(), self._separators)
+        except UnicodeDecodeError:
+            return ()
+        return tuple(form.encode() for form in forms or ())
 
     def _is_plain(self, login: bytes) -> bool:
         """Whether nothing but its case keeps it from being canonical; an empty one is not."""
@@ -192,18 +207,7 @@ class Replica:
             login.translate(None, self._plain) or login[-1:] in b"." or len(login) > MAX_LENGTH
         )
 
-    def _decide_slowly(self, login: bytes, mechanism: bytes) -> bool:
-        try:
-            forms = spellings(login.decode(), self._separators)
-        except UnicodeDecodeError:
-            return False
-        if forms is None:
-            return False
-        keys = [form.encode() for form in forms]
-        if any(key in self._closed for key in keys):
-            return False
-        return not any(key in self._tickets and self._is_ticket(key, mechanism) for key in keys)
-
-    def _is_ticket(self, key: bytes, mechanism: bytes) -> bool:
+    def _is_ticket(self, keys: tuple[bytes, ...], mechanism: bytes) -> bool:
         """Whether it may be a ticket from before the reinstatement."""
-        return mechanism.upper() in _TICKETS and self._clock() < self._tickets[key]
+        until = max(self._tickets.get(key, 0.0) for key in keys)
+        return self._clock() < until and mechanism.upper() in _TICKETS

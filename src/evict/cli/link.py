@@ -14,7 +14,7 @@ import msgspec
 
 from evict.config.model import Config
 from evict.control import api
-from evict.core.errors import Bug, ServiceUnavailable
+from evict.core.errors import Bug, ServiceUnavailable, UsageError
 
 
 def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
@@ -23,7 +23,12 @@ def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
     Raises:
         ServiceUnavailable: nobody answers and some server asks the agent, so that only
             `evict serve` may hold the state.
+        UsageError: an argument of the command is no text.
     """
+    try:
+        api.encode(request)
+    except UnicodeEncodeError as error:
+        raise UsageError("an argument of the command is not UTF-8") from error
     connection = _connect(config)
     if connection is not None:
         with closing(connection):

@@ -64,7 +64,7 @@ class ProgressView:
             self._labels[event.account] = event.label
         sentence = self._sentence(event)
         if sentence:
-            self._console.print(Text(sentence))
+            self._console.print(Text(sentence), soft_wrap=True)
 
     def _sentence(self, event: told.Event) -> str:
         match event:

@@ -23,7 +23,7 @@ app = App(name="revoke")
 
 @app.default
 def revoke(
-    *accounts: str,
+    *accounts: Annotated[str, Parameter(allow_leading_hyphen=True)],
     reason: str = "",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     wait: bool = True,
@@ -75,9 +75,24 @@ def revoke(
 
 
 def _names(accounts: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the order.
+
+    Only a line of standard input may begin with a hyphen: a mistyped `--dry-run` among the
+    arguments would be a name, and the others would be revoked.
+    """
     if accounts == ("-",):
-        lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")
-        accounts = tuple(line.rstrip("\r") for line in lines if line.strip())
+        lines = sys.stdin.buffer.read().decode("utf-8", "replace").split("\n")
+        return _not_none(tuple(line.rstrip("\r") for line in lines if line.strip()))
+    for name in accounts:
+        if name.startswith("-"):
+            raise UsageError(
+                f"no option is called {name!a}; an account whose name begins with a hyphen is read"
+                " from standard input, with `-` alone"
+            )
+    return _not_none(accounts)
+
+
+def _not_none(accounts: tuple[str, ...]) -> tuple[str, ...]:
     if not accounts:
         raise UsageError("name at least one account, or `-` to read them from standard input")
     return accounts

@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Final
 
 from msgspec import structs
 
@@ -19,6 +20,8 @@ from evict.core.verdict import Expectation, Judgement, Verdict, judge
 from evict.systems.base import Observation, Order, Passwords
 
 Emit = Callable[[Event], None]
+
+_UNSETTLED: Final = (EffectKind.FAILED, EffectKind.UNCERTAIN)
 
 
 class Case:
@@ -49,6 +52,7 @@ class Case:
         self._blind: dict[str, str] = {}
         self.said: list[AgentSaid] = []
         self.refusing = asyncio.Event()
+        self.struck = asyncio.Event()
         self.credentials_settled = asyncio.Event()
         self.credentials_set = False
         self._sightings: list[Sighting] = []
@@ -91,12 +95,27 @@ class Case:
         if message.step is None:
             self.emit(Refusing(account=self.account.id, agent=message.agent, ms=self.ms()))
             self.refusing.set()
+        elif message.step.step != "flush":
+            self.struck.set()
         self._announce()
 
     def planned(self, measures: Iterable[Measure]) -> None:
         for measure in measures:
             self.plan.setdefault(measure.id, measure)
         self._announce()
+
+    def settled_by(self, seen: Observation, needed: Iterable[Measure]) -> tuple[Effect, ...]:
+        """What a later look says of measures that failed, or that nobody answered.
+
+        A measure is settled where all its doors were looked at clearly and it is needed no more.
+        """
+        ids = {measure.id for measure in needed}
+        mine = {e.measure: e for e in self.effects.values() if e.kind in _UNSETTLED}
+        return tuple(
+            _settled(mine[m.id])
+            for m in self.plan.values()
+            if m.id in mine and m.id not in ids and m.system == seen.system and _clear(m, seen)
+        )
 
     def came_to(self, effect: Effect) -> None:
         """Keep what came of a measure; a later look never turns a done one into an unchanged."""
@@ -119,7 +138,7 @@ class Case:
         """The effects in the order of the plan, the agents' included."""
         of_agents = {e.measure: e for e in acknowledged.effects(self.plan.values(), self.said)}
         both = {**self.effects, **of_agents}
-        return tuple(both[m.id] for m in self.ordered_plan() if m.id in both)
+        return tuple(both.get(m.id) or _not_carried_out(m) for m in self.ordered_plan())
 
     def ordered_plan(self) -> list[Measure]:
         """By stage, then by name."""
@@ -150,8 +169,7 @@ class Case:
         return tuple(dict.fromkeys([*self.failures.values(), *of_measures]))
 
     def _unsettled(self) -> list[Effect]:
-        kinds = (EffectKind.FAILED, EffectKind.UNCERTAIN)
-        return [effect for effect in self.all_effects() if effect.kind in kinds]
+        return [effect for effect in self.all_effects() if effect.kind in _UNSETTLED]
 
     def at_rest(self) -> bool:
         """Whether another round would change nothing: all is shut, or beyond our rights."""
@@ -167,3 +185,24 @@ class Case:
                 self._words[verdict.door] = verdict.judgement
                 event = DoorJudged(account=self.account.id, verdict=verdict, ms=self.ms())
                 self.emit(event)
+
+
+def _not_carried_out(measure: Measure) -> Effect:
+    detail = "not carried out: the time of this look was up before its turn came"
+    return Effect(measure=measure.id, kind=EffectKind.FAILED, detail=detail)
+
+
+def _settled(effect: Effect) -> Effect:
+    uncertain = effect.kind is EffectKind.UNCERTAIN
+    return Effect(
+        measure=effect.measure,
+        kind=EffectKind.DONE if uncertain else EffectKind.UNCHANGED,
+        detail="a later look shows that nothing of it is left to do",
+    )
+
+
+def _clear(measure: Measure, seen: Observation) -> bool:
+    """Whether every door of the measure was looked at, and no look at one of them was in vain."""
+    looks = [s for s in seen.sightings if s.door in measure.doors]
+    clear = all(s.outcome.open or s.outcome.shut for s in looks)
+    return clear and {s.door for s in looks} == set(measure.doors)

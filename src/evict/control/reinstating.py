@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
-from evict.control import api
+from evict.control import api, views
 from evict.control.orders import Orders
 from evict.control.parts import Parts
 from evict.control.progress import Committed, Named, Note
@@ -44,7 +44,8 @@ class Reinstating:
             raise UsageError(f"{account.upn} is not revoked: there is nothing to reinstate")
         if request.dry_run:
             images = await self._ledger.journal.images(account.id, standing.generation)
-            yield api.Answer(data=_dry_run(account, standing, images))
+            now = await views.doors(self._systems, account)
+            yield api.Answer(data=_dry_run(account, standing, images, now["facts"]))
             yield api.End(exit_code=ExitCode.OK)
             return
         async with self._cases.held(account.id):
@@ -124,8 +125,9 @@ class Reinstating:
 
 
 def _dry_run(
-    account: Account, standing: Standing, images: tuple[BeforeImage, ...]
+    account: Account, standing: Standing, images: tuple[BeforeImage, ...], facts: list[str]
 ) -> dict[str, Any]:
+    """What would be put back, and what stands there now: drift is seen before it is met."""
     return {
         "account": account.id,
         "label": account.upn,
@@ -134,5 +136,6 @@ def _dry_run(
             {"measure": i.measure, "system": i.system, "target": i.target, "keys": sorted(i.before)}
             for i in reversed(images)
         ],
+        "seen_now": facts,
         "written": False,
     }

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+from msgspec import structs
+
 from evict.control import api, views
 from evict.control.case import Case, Emit
 from evict.control.cases import RunningCase
@@ -92,7 +94,9 @@ class Revoking:
             )
             for a in accounts
         ]
-        receipts = await self._ledger.append_many(orders)
+        receipts = await self._ledger.append_many(
+            [structs.replace(order, hold_queue=request.hold_queue) for order in orders]
+        )
         running = []
         for account, receipt in zip(accounts, receipts, strict=True):
             watch = watches.get(account.id, (None, []))[0]
@@ -156,7 +160,7 @@ class Revoking:
         """
         ccache = Path(request.witness_ccache) if request and request.witness_ccache else None
         again = receipt.how is not How.STORED
-        hold_queue = request.hold_queue if request else False
+        hold_queue = receipt.entry.body.hold_queue or bool(request and request.hold_queue)
 
         async def work(case: Case) -> CaseReport:
             return await self._work(case, watch, ccache, again=again)

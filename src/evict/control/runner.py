@@ -9,6 +9,7 @@ on its own; one that is down fails for itself and holds nobody up.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from evict.control.case import Case
 from evict.control.logins import NegativeLogins
@@ -21,6 +22,7 @@ from evict.systems.base import Connector
 
 _PATIENCE_S = 10.0
 _SETTLE_S = 1.0
+_STRIKE_S = 0.25
 _LOOKS_S = (0.0, 0.03, 0.06, 0.12, 0.25, 0.5)
 
 
@@ -41,6 +43,7 @@ class CaseRunner:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._timeout_s
+        await self._let_the_agent_strike(case)
         while True:
             async with asyncio.TaskGroup() as group:
                 for connector in self._systems.all:
@@ -51,6 +54,16 @@ class CaseRunner:
             if case.at_rest() or clock() + _SETTLE_S >= deadline:
                 return
             await asyncio.sleep(_SETTLE_S)
+
+    async def _let_the_agent_strike(self, case: Case) -> None:
+        """Wait a moment for the first kick: looks of ours would take its servers' time from it.
+
+        Measured on two CPUs: looks at once cost the leaver's sessions half as long again.
+        """
+        if self._systems.hooked:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STRIKE_S):
+                    await case.struck.wait()
 
     async def _system(self, case: Case, connector: Connector, deadline: float) -> None:
         measures = asyncio.create_task(self._measures(case, connector, deadline))
@@ -117,6 +130,9 @@ class CaseRunner:
         seen = await connector.observe(case.account, case.order)
         case.observed(seen)
         measures = connector.plan(case.account, seen, case.order)
+        for effect in case.settled_by(seen, measures):
+            await self._journal.effect(case.account.id, case.order.generation, effect)
+            case.came_to(effect)
         case.planned(measures)
         ours = [m for m in measures if m.actor is Actor.CONTROL]
         for stage in sorted({m.stage for m in ours}):
@@ -154,6 +170,10 @@ class CaseRunner:
         await self._journal.intent(case.account.id, case.order.generation, measure)
         try:
             effect = await connector.apply(case.account, measure, case.order, case.passwords)
+        except asyncio.CancelledError:
+            detail = "not finished in time: whether it was done, only a look can tell"
+            case.came_to(Effect(measure=measure.id, kind=EffectKind.UNCERTAIN, detail=detail))
+            raise
         except EvictError as error:
             kind = EffectKind.UNCERTAIN if error.code == "uncertain" else EffectKind.FAILED
             effect = Effect(measure=measure.id, kind=kind, detail=error.text)

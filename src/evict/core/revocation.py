@@ -30,6 +30,7 @@ class Body(Struct, frozen=True, kw_only=True):
         generation: 1, 2, 3, ... per account; odd ones revoke, even ones reinstate.
         request: id given by the caller; the same one appends once.
         personal: hex SHA-256 commitment to the personal part; "" where there is none.
+        hold_queue: revocations: queued mail is to be held too.
         tickets_dead_until: reinstatements: Kerberos tickets of before are refused until then.
     """
 
@@ -43,6 +44,7 @@ class Body(Struct, frozen=True, kw_only=True):
     generation: int = 0
     request: str
     personal: str = ""
+    hold_queue: bool = False
     tickets_dead_until: datetime | None = None
 
 

@@ -21,6 +21,7 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
         personal: names and reason; its forms are what the hooks will refuse.
         expected_generation: compare-and-set: the account's newest generation as the caller saw
             it, 0 where it had none; None: whatever it is.
+        hold_queue: revocations only.
         tickets_dead_until: reinstatements only.
     """
 
@@ -29,6 +30,7 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
     request: str
     personal: Personal
     expected_generation: int | None = None
+    hold_queue: bool = False
     tickets_dead_until: datetime | None = None
 
 

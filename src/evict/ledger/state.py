@@ -149,6 +149,7 @@ class Draft:
             generation=generation,
             request=order.request,
             personal=commitment(salt, content),
+            hold_queue=order.hold_queue,
             tickets_dead_until=until and until.astimezone(UTC),
         )
         raw = encode_body(body)

@@ -297,8 +297,8 @@ def _refuse_other_content(order: LedgerOrder, entry: Entry) -> None:
     """Where the personal part was erased, only the rest can be compared."""
     body = entry.body
     same = (
-        (body.kind, body.account, body.tickets_dead_until)
-        == (order.kind, order.account, order.tickets_dead_until)
+        (body.kind, body.account, body.hold_queue, body.tickets_dead_until)
+        == (order.kind, order.account, order.hold_queue, order.tickets_dead_until)
     ) and entry.personal in (None, order.personal)
     if not same:
         raise UsageError(

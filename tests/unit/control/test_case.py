@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from evict.control.acknowledged import AgentSaid
 from evict.control.case import Case
 from evict.control.progress import DoorJudged, Event
 from evict.core.account import Account
@@ -12,6 +13,7 @@ from evict.core.revocation import Body, Entry, Kind
 from evict.core.secret import Secret
 from evict.core.sighting import Method, Outcome, Sighting
 from evict.core.verdict import Expectation, Judgement
+from evict.ledger.feed import CutStep
 from evict.systems.base import Observation, Order, Passwords
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -134,3 +136,11 @@ def test_another_open_door_keeps_a_case_going_beside_one_beyond_our_rights() -> 
     case.planned([WRITE])
     case.beyond_us.add(WRITE.id)
     assert not case.at_rest()
+
+
+def test_a_case_has_been_struck_once_an_agent_has_kicked_and_not_by_a_flush() -> None:
+    case = a_case()
+    for step, struck in (("flush", False), ("kick", True)):
+        cut = CutStep(seq=1, system="dovecot", step=step, at=AT)
+        case.heard(AgentSaid(agent="mail", hooks=("dovecot",), at=AT, step=cut))
+        assert case.struck.is_set() is struck

@@ -187,7 +187,8 @@ def test_a_witness_that_was_cut_still_counts_when_the_list_shows_a_later_session
 def test_a_method_whose_last_word_was_a_success_is_nothing_to_rest_on() -> None:
     looks = [
         seen(Outcome.REFUSED, 10, method=Method.HOOK),
-        seen(Outcome.LET_IN, 20, method=Method.HOOK),
+        seen(Outcome.LET_IN, 20, method=Method.HOOK, took_ms=50),
         seen(Outcome.REFUSED, 90),
     ]
-    assert Method.HOOK not in judge(PLAIN, looks, COMMIT).rests_on
+    verdict = judge(PLAIN, looks, COMMIT)
+    assert (verdict.judgement, verdict.rests_on) == (Judgement.SHUT, (Method.NEGATIVE_LOGIN,))

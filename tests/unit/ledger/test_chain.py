@@ -47,7 +47,7 @@ def run(*bodies: Body) -> Verifier:
 def test_a_body_has_one_form_of_bytes_that_never_changes() -> None:
     assert encode_body(body()) == (
         b'{"account":"alice","at":"2026-11-24T12:00:00Z","epoch":1,"generation":1,'
-        b'"kind":"revocation","ledger":"one","personal":"","request":"r1","seq":1,'
+        b'"hold_queue":false,"kind":"revocation","ledger":"one","personal":"","request":"r1","seq":1,'
         b'"tickets_dead_until":null,"version":1}'
     )
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,17 +81,33 @@ async def test_listeners_hear_each_commit_once_in_order_and_first(ledger: Ledger
     assert len(heard) == 23
 
 
-async def test_a_cancelled_caller_does_not_keep_an_entry_from_listeners(ledger: Ledger) -> None:
-    heard: list[Entry] = []
-    ledger.subscribe(heard.extend)
-    call = asyncio.create_task(ledger.append(revoke("alice")))
-    await asyncio.sleep(0)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    # The thread has begun with it, so it is carried out; the next call waits behind it.
-    assert (await ledger.append(revoke("bob"))).entry.body.seq == 2
-    assert [e.body.account for e in heard] == ["alice", "bob"]
+async def test_a_cancelled_caller_does_not_keep_an_entry_from_listeners(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    def now() -> datetime:
+        begun.set()
+        go_on.wait(5)
+        return datetime.now(UTC)
+
+    ledger = await Ledger.open(tmp_path / "ledger.db", now=now)
+    try:
+        heard: list[Entry] = []
+        ledger.subscribe(heard.extend)
+        begun.clear()
+        go_on.clear()
+        call = asyncio.create_task(ledger.append(revoke("alice")))
+        assert await asyncio.to_thread(begun.wait, 5)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        go_on.set()
+        # The thread has begun with it, so it is carried out; the next call waits behind it.
+        assert (await ledger.append(revoke("bob"))).entry.body.seq == 2
+        assert [e.body.account for e in heard] == ["alice", "bob"]
+    finally:
+        go_on.set()
+        await ledger.close()
 
 
 async def test_the_log_is_checkpointed_when_nobody_waits(ledger: Ledger) -> None:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
+from pathlib import Path
 
 import pytest
 
@@ -79,13 +80,17 @@ async def test_a_tool_that_does_not_read_its_input_still_tells_why_it_failed() -
         await TOOL.run(shell("exit 9"), feed=b"x" * 1_000_000)
 
 
-async def test_a_cancelled_run_leaves_no_process_behind() -> None:
-    script = "import sys, time; print('up', flush=True); time.sleep(60)"
-    task = asyncio.create_task(TOOL.run([sys.executable, "-c", script]))
-    await asyncio.sleep(0.2)
+async def test_a_cancelled_run_leaves_no_process_behind(tmp_path: Path) -> None:
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+    task = asyncio.create_task(TOOL.run(shell(f"echo $$ > {pipe}; exec sleep 60")))
+    pid = int(await asyncio.to_thread(pipe.read_text))
+    os.kill(pid, 0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_a_program_that_may_not_be_run_is_no_missing_one() -> None:

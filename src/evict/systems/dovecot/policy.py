@@ -42,7 +42,7 @@ WRONG_KEY: Final = _answer("403 Forbidden", close=True)
 MALFORMED: Final = _answer("400 Bad Request", close=True)
 
 
-class _Question(Struct, frozen=True):
+class _Question(Struct, frozen=True, gc=False):
     login: str = ""
     requested: str = ""
     mech: str = ""
@@ -63,9 +63,9 @@ class Conversation:
         "_body",
         "_decide",
         "_key",
+        "_may_ask",
         "_parser",
         "_pending",
-        "_sent",
         "_url",
         "ended",
     )
@@ -75,14 +75,13 @@ class Conversation:
         self._key = api_key.reveal().encode()
         self._parser = httptools.HttpRequestParser(self)
         self._answers: list[bytes] = []
-        self._pending = 0
         self.ended = False
         self._forget()
 
     def _forget(self) -> None:
-        self._body = b""
-        self._url = b""
-        self._sent: bytes | None = None
+        self._body = self._url = b""
+        self._pending = 0
+        self._may_ask: bool | None = None
 
     def receive(self, data: bytes) -> bytes:
         """Take what came; give the answers to all whole requests in it, in order."""
@@ -108,7 +107,7 @@ class Conversation:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(name) == 9 and name.lower() == b"x-api-key":
-            self._sent = value.strip()
+            self._may_ask = hmac.compare_digest(value.strip(), self._key)
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -116,19 +115,10 @@ class Conversation:
     def on_message_complete(self) -> None:
         if self.ended:
             return
-        self._pending = 0
-        if self._sent is None:
-            self._end(NO_KEY)
-        elif not hmac.compare_digest(self._sent, self._key):
-            self._end(WRONG_KEY)
-        else:
-            self._answer()
-            if not self._parser.should_keep_alive():
-                self.ended = True
-        self._forget()
-
-    def _answer(self) -> None:
-        if self._parser.get_method() != b"POST" or len(self._body) > MAX_REQUEST:
+        if not self._may_ask:
+            self._end(NO_KEY if self._may_ask is None else WRONG_KEY)
+            return
+        if self._parser.get_method() != b"POST":
             self._end(MALFORMED)
         elif self._url.endswith(b"command=allow"):
             self._allow()
@@ -136,17 +126,20 @@ class Conversation:
             self._answers.append(LET_IN)
         else:
             self._end(MALFORMED)
+        if not self._parser.should_keep_alive():
+            self.ended = True
+        self._forget()
 
     def _allow(self) -> None:
         """Both names count: the mailbox, and who wants it (a master user)."""
         try:
             question = _decoder.decode(self._body)
-            login, mechanism = question.login.encode(), question.mech.encode()
-            requested = question.requested.encode()
+            login, requested = question.login, question.requested
+            mechanism = question.mech.encode()
+            verdict = self._decide(login.encode(), mechanism)
+            if verdict and requested not in (login, ""):
+                verdict = self._decide(requested.encode(), mechanism)
         except (msgspec.MsgspecError, UnicodeEncodeError):
             self._end(MALFORMED)
             return
-        verdict = self._decide(login, mechanism)
-        if verdict and requested not in (login, b""):
-            verdict = self._decide(requested, mechanism)
         self._answers.append(LET_IN if verdict else NOT_NOW if verdict is None else REFUSE)

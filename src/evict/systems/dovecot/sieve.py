@@ -166,7 +166,7 @@ def _shown(strings: tuple[str, ...]) -> str:
 
 def _printable(text: str) -> str:
     """A script's author may be hostile, and this is printed on a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text[:MAX_SHOWN])
+    return "".join(c if c.isprintable() else "?" for c in text.strip()[:MAX_SHOWN])
 
 
 def _tokens(script: str) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,8 @@ class FakeMailboxes(FakeDoveadm):
         self.broken_sieve = 0
 
     def _one(self, name: str, parameters: dict[str, Any], tag: str) -> list[Any]:
+        if self.mode == "busy":
+            return super()._one(name, parameters, tag)
         if name == "user":
             (user,) = parameters["userMask"]
             box = self._box(user)

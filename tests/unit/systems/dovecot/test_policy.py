@@ -107,7 +107,7 @@ def test_a_question_in_single_bytes_is_answered_the_same() -> None:
         (question(b'{"login":7}'), policy.MALFORMED),
         (question(b'{"login":"\xff"}'), policy.MALFORMED),
         (question(command="deny"), policy.MALFORMED),
-        (question(method="PUT"), policy.MALFORMED),
+        (question(b"", method="GET"), policy.MALFORMED),
         (b"nonsense\r\n\r\n", policy.MALFORMED),
         (question(header=f"X-API-Key: {KEY}\r\nUpgrade: x\r\n", method="GET"), policy.MALFORMED),
     ],

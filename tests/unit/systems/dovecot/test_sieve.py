@@ -52,14 +52,14 @@ two@y.test
         else { /* redirect "not@that.test"; */ discard; }
     """
     said = summarise(script)
-    assert said.redirects == ("one@y.test", "two@y.test\n".replace("\n", "?"))
+    assert said.redirects == ("one@y.test", "two@y.test")
     assert "throws mail away" in said.sentence
     assert "not@" not in said.sentence
 
 
 def test_quotes_and_dots_in_strings_are_undone() -> None:
     assert summarise(r'fileinto "a\"b\\c";').words == (r'files into a"b\c',)
-    assert summarise("fileinto text: # why\n..dot\n.\n;").words == ("files into .dot?",)
+    assert summarise("fileinto text: # why\n..dot\n.\n;").words == ("files into .dot",)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,9 @@ def test_no_text_makes_the_scanner_fail(text: str) -> None:
 
 
 _WORDS = st.lists(
-    st.sampled_from(
-        ["redirect", "keep", "if", '"a@b.test"', ";", "{", "}", "(", ")", "[", "]", ",", ":copy"]
-        + ["text:\n", ".\n", "\n", "10K", "# x\n", "/*", "*/", '"', "\\", "anyof", "true"]
-    ),
+    st.sampled_from(["redirect", "keep", "if", "anyof", "true", '"a@b.test"', ":copy", "10K"])
+    | st.sampled_from(list(";{}()[],"))
+    | st.sampled_from(["text:\n", ".\n", "\n", "# x\n", "/*", "*/", '"', "\\"]),
     max_size=40,
 )
 
