@@ -239,9 +239,18 @@ class DirectoryContract:
 
     async def test_a_fresh_password_must_be_changed(self, town: Town) -> None:
         found = await town.directory.resolve(await town.person("nils"))
-        await town.directory.set_fresh_password(found, Secret("Fresh-Pass-7x"))
+        fresh = Secret("Fresh-Pass-7x")
+        assert await town.directory.set_fresh_password(found, fresh), "must be changed"
         seen = await town.directory.observe(found, None)
         assert getattr(seen.state, "pwd_last_set", None) == 0
+        assert await town.bind(found, OLD) == "52e", "not even as the one before the last"
+
+    async def test_a_password_that_never_expires_is_told_not_to_be_asked_for(
+        self, town: Town
+    ) -> None:
+        found = await town.directory.resolve(await town.person("nora"))
+        await town.set_bits(found, 512 | 0x10000)
+        assert not await town.directory.set_fresh_password(found, Secret("Fresh-Pass-7x"))
 
     async def test_what_nothing_can_prove_is_named(self, town: Town) -> None:
         found = await town.directory.resolve(await town.person("olga"))

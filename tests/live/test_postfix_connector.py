@@ -125,8 +125,8 @@ def test_postfix_itself_takes_the_snippet(estate: Layout, tmp_path: Path) -> Non
     made = section(estate)
     main = snippet(made).partition("# --- master.cf")[0]
     with (folder / "main.cf").open("a") as file:
-        file.write(f"\n{main}")
-    command = ["postconf", "-c", str(folder), "-x", "-h", "evict_policy"]
+        file.write(f"\n{main}\nsmtpd_data_restrictions = $evict_policy\n")
+    command = ["postconf", "-c", str(folder), "-x", "-h", "smtpd_data_restrictions"]
     asked = subprocess.run(command, capture_output=True, text=True, check=True)
     wanted = f"check_policy_service {{ unix:evict/{estate.policy_socket.name}, timeout=3s,"
     assert asked.stdout.startswith(wanted)

@@ -33,9 +33,10 @@ from tests.live.told import (
 
 pytestmark = pytest.mark.live
 
-NEVER_EXPIRES = 512 | 0x10000
-DRIFTED = 514 | 0x100000
-"""Disabled, and somebody has marked it as not to be delegated (MS-ADTS 2.2.16)."""
+NOT_DELEGATED = 0x100000
+PASSWORD_NEVER_EXPIRES = 0x10000
+"""Of userAccountControl (MS-ADTS 2.2.16)."""
+DRIFTED = 514 | NOT_DELEGATED
 
 
 def bind(layout: Layout, leaver: Person, password: str) -> str:
@@ -56,17 +57,17 @@ def test_everything_is_as_it_was_and_only_the_password_is_another(
     product: Product, leaver: Person, addresses: Iterator[str]
 ) -> None:
     layout = product.layout
-    control = {"userAccountControl": str(NEVER_EXPIRES)}
-    people.modify(layout, ldif.modify(leaver.dn, control))
+    people.modify(layout, ldif.modify(leaver.dn, {"userAccountControl": str(512 | NOT_DELEGATED)}))
     mailbox.redirect(layout, leaver, people.person("grace"), next(addresses))
     assert revoke(product, leaver).code == 0
     told, password = reinstate(product, leaver)
     assert told.code == 0, told.talk
-    assert account_control(layout, leaver) == NEVER_EXPIRES
+    assert account_control(layout, leaver) == 512 | NOT_DELEGATED
     assert active_script(layout, leaver) == "forward"
     assert [e["kind"] for e in entries(product, leaver)] == ["revocation", "reinstatement"]
 
-    assert attribute(layout, leaver, "pwdLastSet") == "0", "must be changed"
+    assert attribute(layout, leaver, "pwdLastSet") == "0"
+    assert "it must be changed" in told.talk
     assert "data 773" in bind(layout, leaver, password)
     changed_at_sign_in(layout, leaver)
     back = structs.replace(leaver, password=password)
@@ -115,6 +116,18 @@ def test_the_fresh_password_is_told_once_and_stands_nowhere_else(
     second, _ = reinstate(product, leaver)
     assert (second.code, "is not revoked" in second.talk) == (2, True)
     assert len(entries(product, leaver)) == 2
+
+
+def test_where_nobody_will_be_asked_to_change_the_password_that_is_said(
+    product: Product, leaver: Person
+) -> None:
+    control = str(512 | PASSWORD_NEVER_EXPIRES)
+    people.modify(product.layout, ldif.modify(leaver.dn, {"userAccountControl": control}))
+    assert revoke(product, leaver).code == 0
+    told, password = reinstate(product, leaver)
+    assert told.code == 0
+    assert "never expires, so nobody is asked" in told.talk
+    assert bind(product.layout, leaver, password) == ""
 
 
 def test_without_a_file_the_password_goes_to_the_terminal_once_and_never_into_json(

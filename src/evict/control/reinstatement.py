@@ -57,8 +57,11 @@ class Reinstatement:
             SystemFault: the directory or a cache could not be written: the account stays revoked.
         """
         directory = self._systems.directory
-        await directory.set_fresh_password(self._account, password)
-        yield self._note("a fresh password is set; it must be changed at the next sign-in")
+        must_change = await directory.set_fresh_password(self._account, password)
+        then = "it must be changed at the next sign-in"
+        if not must_change:
+            then = "the account's password never expires, so nobody is asked to change it: ask"
+        yield self._note(f"a fresh password is set; {then}")
         forms = self._systems.forms(self._account)
         for dovecot in self._systems.dovecots:
             await dovecot.forget(forms)

@@ -115,5 +115,9 @@ class Directory(Connector, Protocol):
     async def read(self, account_id: str) -> Account:
         """Read an account by its immutable id. Raises `AccountUnknown` where it is gone."""
 
-    async def set_fresh_password(self, account: Account, password: Secret) -> None:
-        """Reinstatement: set a password that must be changed at the next sign-in."""
+    async def set_fresh_password(self, account: Account, password: Secret) -> bool:
+        """Reinstatement: set a password that must be changed at the next sign-in.
+
+        None of before is taken any more. Returns False where the directory will not ask for
+        another one (its password never expires).
+        """

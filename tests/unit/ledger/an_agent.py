@@ -26,7 +26,9 @@ from tests.unit.ledger.made import NOON
 class Agent:
     """Attributes: `verifier` follows the chain; `runs` are all the entries' messages so far."""
 
-    def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+    def __init__(
+        self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.name = name
         self.verifier = Verifier()
         self.runs: list[Entries] = []

@@ -114,7 +114,7 @@ async def test_the_log_is_checkpointed_when_nobody_waits(ledger: Ledger) -> None
     database = ledger._store.database
     await ledger.append_many([revoke(f"a{n}") for n in range(12 * CHECKPOINT_PAGES)])
     async with asyncio.timeout(5):
-        while database.checkpoint_due:  # noqa: ASYNC110 - the checkpoint announces itself to nobody
+        while database.checkpoint_due:
             await asyncio.sleep(0.01)
 
 

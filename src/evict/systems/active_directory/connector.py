@@ -130,8 +130,8 @@ class ActiveDirectory:
             lambda port: undo.undo(port, account, image, overwrite=overwrite)
         )
 
-    async def set_fresh_password(self, account: Account, password: Secret) -> None:
-        await self._controllers.on_first(
+    async def set_fresh_password(self, account: Account, password: Secret) -> bool:
+        return await self._controllers.on_first(
             lambda port: undo.set_fresh_password(port, account, password)
         )
 

@@ -16,7 +16,8 @@ from evict.systems.active_directory.messages import BASE, SUBTREE, Entry
 from evict.systems.active_directory.port import Port
 
 ACCOUNT_DISABLED: Final = 0x2
-"""ADS_UF_ACCOUNT_DISABLE of userAccountControl (MS-ADTS 2.2.16)."""
+PASSWORD_NEVER_EXPIRES: Final = 0x10000
+"""ADS_UF_ACCOUNT_DISABLE and ADS_UF_DONT_EXPIRE_PASSWD of userAccountControl (MS-ADTS 2.2.16)."""
 
 PEOPLE: Final = filters.equals("sAMAccountType", "805306368")
 """SAM_NORMAL_USER_ACCOUNT (MS-SAMR 2.2.1.9): neither computers, trusts, groups nor contacts."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from evict.core.account import Account
 from evict.core.errors import Unreachable
 from evict.core.measure import BeforeImage, Effect, EffectKind
@@ -20,7 +22,7 @@ from evict.systems.active_directory.measures import (
 )
 from evict.systems.active_directory.messages import REPLACE, Change
 from evict.systems.active_directory.port import Port
-from evict.systems.active_directory.reading import guid_dn
+from evict.systems.active_directory.reading import PASSWORD_NEVER_EXPIRES, guid_dn
 from evict.systems.active_directory.refusals import write_fault
 
 
@@ -55,22 +57,32 @@ async def undo(port: Port, account: Account, image: BeforeImage, *, overwrite: b
     return Effect(measure=image.measure, kind=EffectKind.DONE, detail=detail)
 
 
-async def set_fresh_password(port: Port, account: Account, password: Secret) -> None:
-    """Set it so that it must be changed at the next sign-in: one modify, both or neither.
+async def set_fresh_password(port: Port, account: Account, password: Secret) -> bool:
+    """Set it, after one that nobody knows, so that it must be changed at the next sign-in.
+
+    The password before the last is taken for an hour: without the one in between that would be
+    the second derived one. The last one and its mark are one modify, both or neither.
+
+    Returns:
+        Whether it must be changed: of a password that never expires the directory asks nothing.
 
     Raises:
         AccessRefused, Unsupported (the domain's password policy), Unreachable, Uncertain.
     """
+    control = (await read_state(port, account)).number(UAC)
+    between = Secret("Ev1-" + secrets.token_urlsafe(24))
     must_change = Change(kind=REPLACE, attribute=PWD_LAST_SET, values=(b"0",))
-    result = await port.modify(guid_dn(account.id), [password_change(password), must_change])
-    if result.code != messages.SUCCESS:
-        raise write_fault(
-            result,
-            account,
-            system=port.system,
-            doing="set the password",
-            right=f"{RESET_RIGHT} and {PWD_LAST_SET_RIGHT}",
-        )
+    for changes in ([password_change(between)], [password_change(password), must_change]):
+        result = await port.modify(guid_dn(account.id), changes)
+        if result.code != messages.SUCCESS:
+            raise write_fault(
+                result,
+                account,
+                system=port.system,
+                doing="set the password",
+                right=f"{RESET_RIGHT} and {PWD_LAST_SET_RIGHT}",
+            )
+    return not control & PASSWORD_NEVER_EXPIRES
 
 
 def _drift(now: int, expected: int) -> str:
