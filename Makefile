@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test live live-up live-down bench lock clean
+.PHONY: help setup check test live live-up live-down bench docs lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ setup: .venv/.done ## make .venv from the lock
 
 lock: .venv/.done ## renew requirements.lock from pyproject.toml (hashes, no addresses)
 	@tools/lock
+
+docs: .venv/.done ## renew docs/reference from the code
+	@tools/reference
 
 check: .venv/.done ## lint, types, import contracts
 	.venv/bin/ruff format --check .

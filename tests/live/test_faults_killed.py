@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 PORT = 6638
 INSTANTS_MS = (0, 2, 5, 9, 14, 20, 28, 38, 50, 65, 80, 95, 110, 130, 160, 200, 300, 600, 1200, 2100)
 """After the order was given; the whole takes about 2.4 s, most of it Dovecot's 2 s delay."""
-AT_ONCE = 5
+AT_ONCE = 10
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def kill_while(lab: Lab, orders: list[subprocess.Popen[str]]) -> None:
 def test_killed_at_twenty_instants_it_ends_in_the_same_state_and_writes_nothing_twice(
     lab: Lab, undisturbed: Versions
 ) -> None:
-    groups = [INSTANTS_MS[n::4] for n in range(4)]
+    groups = [INSTANTS_MS[n::2] for n in range(2)]
     for group in groups:
         assert len(group) == AT_ONCE
         leavers = [lab.forwarding() for _ in group]
@@ -106,8 +106,9 @@ _START_S = 0.55
 """From the start of the command to its order's arrival, about."""
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("number", "when"), [(1, "before"), (2, "before"), (2, "after"), (3, "after")]
+)
 def test_killed_around_each_write_to_the_directory_it_is_written_once(
     lab: Lab, proxy: LdapProxy, undisturbed: Versions, number: int, when: str
 ) -> None:
@@ -122,8 +123,6 @@ def test_killed_around_each_write_to_the_directory_it_is_written_once(
     lab.product.start_serve()
     eventually(lambda: is_at_rest(lab, leaver), "the case is at rest")
     check_the_end(lab, leaver, made, undisturbed)
-    assert lab.revoke(leaver).code == 0
-    assert lab.versions(leaver).since(made) == undisturbed
 
 
 def killed_at(

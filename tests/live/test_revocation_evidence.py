@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +20,7 @@ from estate.people import Person
 from estate.product import CONTROL_USER, Product, public_key
 from estate.run_as import EVICT
 from evict.evidence.keys import load_probe_key
-from tests.live.told import derived, evict, found_in, reinstate, revoke
+from tests.live.told import Told, derived, evict, found_in, reinstate, revoke
 
 pytestmark = pytest.mark.live
 
@@ -37,24 +38,29 @@ def verify(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def kept(product: Product, leaver: Person, tmp_path: Path) -> Path:
-    """A folder with the evidence of a revocation and the public key."""
-    told = revoke(product, leaver, "--witness")
+@pytest.fixture(scope="module")
+def revoked(product: Product) -> Told:
+    told = revoke(product, people.create(product.layout, f"proven-{uuid4().hex[:8]}"), "--witness")
     assert (told.code, told.report["signed"]) == (0, True)
-    shutil.copyfile(told.report["evidence"], tmp_path / "evidence.json")
+    return told
+
+
+@pytest.fixture
+def kept(product: Product, revoked: Told, tmp_path: Path) -> Path:
+    """A folder with the evidence of a revocation and the public key."""
+    shutil.copyfile(revoked.report["evidence"], tmp_path / "evidence.json")
     shutil.copyfile(public_key(product.layout), tmp_path / "evidence.pub")
     return tmp_path
 
 
 def test_evidence_verifies_with_the_public_key_alone_and_says_what_it_rests_on(
-    kept: Path, leaver: Person
+    kept: Path, revoked: Told
 ) -> None:
     told = verify(kept, "evidence.json", "--key", "evidence.pub", "--json")
     assert told.returncode == 0, told.stderr
     said = json.loads(told.stdout)
     assert (said["result"], said["verdict"]) == ("valid", "shut")
-    assert said["case"]["label"] == leaver.upn
+    assert said["case"]["label"] == revoked.report["label"]
     rests = {line["door"]: set(line["rests_on"]) for line in said["proven"]}
     assert len(rests) >= 10
     assert all(rests.values()), "no verdict rests on nothing"

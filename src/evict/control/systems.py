@@ -26,7 +26,12 @@ class Systems:
             self.username_formats,
         )
         self.dovecots = tuple(
-            DovecotConnector(section, read_secret(section.api_key_file))
+            DovecotConnector(
+                section,
+                read_secret(section.api_key_file),
+                ticket_life_minutes=config.directory.ticket_life_minutes,
+                probe_network=config.probes.source_addresses,
+            )
             for section in config.dovecot
         )
         self.postfixes = tuple(PostfixConnector(section) for section in config.postfix)
