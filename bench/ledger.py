@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the durable append: `python -m bench.ledger [--folder FOLDER]`.
 
-One entry appended by the real store, and one fdatasync of two pages in a file laid out beforehand
-as the ledger's log is, on the same file system, in turns, so that what else the disk does falls on
-both.
+One entry appended by the real store, and one fdatasync of as many bytes as that writes, at the
+next place of a file laid out beforehand as the ledger's log is; on the same file system and in
+turns, so that what else the disk does falls on both.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from evict.ledger.database import LOG_BYTES
 from evict.ledger.order import LedgerOrder
 from evict.ledger.store import LedgerStore
 
-PAGES = bytes(8192)
+FRAMES = bytes(2 * (24 + 4096))
+"""What an append writes: a page of the chain and one of the names, each behind its frame's header.
+
+Spec: SQLite file format section 4.1.
+"""
 
 
 def floor_us(file: int, number: int) -> float:
-    offset = number * len(PAGES) % LOG_BYTES
+    offset = number % (LOG_BYTES // len(FRAMES)) * len(FRAMES)
     begun = time.perf_counter_ns()
-    os.pwrite(file, PAGES, offset)
+    os.pwrite(file, FRAMES, offset)
     os.fdatasync(file)
     return (time.perf_counter_ns() - begun) / 1e3
 

@@ -84,13 +84,10 @@ def show_revocation(
     ]
     _print(report, saw)
     evidence = _keep(layout, Path(report["evidence"]), build)
-    print(
-        "   "
-        + product.evict("verify", report["evidence"], "--key", str(public_key(layout)))
-        .replace("\n", "\n   ")
-        .rstrip(),
-        flush=True,
-    )
+    verified = product.evict("verify", report["evidence"], "--key", str(public_key(layout)))
+    print("   evict verify, with the public key alone:")
+    for line in verified.splitlines()[:2]:
+        print(f"   {line}", flush=True)
     return Revoked(
         exit_code=done.returncode,
         report=report,

@@ -18,7 +18,7 @@ from evict.systems.postfix import doors as postfix
 from tests.arch.tree import ROOT
 
 PAGE = ROOT / "docs" / "doors.md"
-ROW = re.compile(r"^\| ([a-z]+/[a-z]+/[a-z]+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| ([a-z0-9]+/[a-z0-9]+/[a-z]+) \|", re.MULTILINE)
 
 
 def everything(folder: Path) -> Config:
@@ -33,10 +33,10 @@ def named_by_the_connectors(config: Config) -> Iterator[str]:
     directory = config.directory
     yield from (door.name for door in observing.password_doors(directory))
     yield from (e.door.name for e in observing._unprovable(directory, None))
-    for server in config.dovecot:
-        yield from (e.door.name for e in dovecot.Doors(server).expectations())
-    for server in config.postfix:
-        yield from (e.door.name for e in postfix.Doors(server).expectations(None))
+    for store in config.dovecot:
+        yield from (e.door.name for e in dovecot.Doors(store).expectations())
+    for relay in config.postfix:
+        yield from (e.door.name for e in postfix.Doors(relay).expectations(None))
 
 
 def rows(page: str) -> list[str]:

@@ -13,7 +13,7 @@ from tests.arch.tree import ROOT, files, python
 PAGE = ROOT / "docs" / "quirks.md"
 QUIRK = re.compile(r"Quirk: ((?:.|\n){1,160})")
 SECTION = re.compile(r"^## (\S+) (\d[\d.]*)\n((?:(?!^## ).*\n?)*)", re.MULTILINE)
-NAMED = re.compile(r"`((?:src/|estate/)?[a-z_0-9/-]+\.(?:py|cf))`")
+NAMED = re.compile(r"`([a-z_0-9/-]+\.(?:py|cf))`")
 TEST = re.compile(r"`(test_[a-z_0-9]+)`")
 
 
@@ -46,7 +46,7 @@ def homeless(sources: dict[str, str], page: str) -> Iterator[str]:
 def lost(page: str) -> Iterator[str]:
     """Files and tests that a row names and that are not there."""
     for name in NAMED.findall(page):
-        below = ROOT if name.startswith("estate/") else ROOT / "src" / "evict"
+        below = ROOT if name.startswith(("estate/", "tests/")) else ROOT / "src" / "evict"
         if not (below / name).exists():
             yield name
     tests = "\n".join(path.read_text() for path in python(ROOT, ("tests",)))

@@ -18,7 +18,6 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -29,10 +28,9 @@ from estate import mailbox, people, services
 from estate.commands import EstateError
 from estate.layout import LDAPS, Layout
 from estate.people import Person
-from estate.product import CONTROL_USER, Product, control_socket, end
+from estate.product import CONTROL_USER, Product
 from estate.provision import require_root_and_users
 from estate.run_as import EVICT, as_user, environment
-from estate.standin import StandIn
 
 CASE_S: Final = 7.0
 """Of one look in the fault tests: what is down stays down however long it is looked at. Longer
@@ -97,7 +95,8 @@ class Lab:
         services.up(self.layout)
         text = self.layout.config.read_text()
         if "case_timeout_s" not in text:
-            text = text.replace("run_agent = false", f"run_agent = false\ncase_timeout_s = {CASE_S}")
+            apart = "run_agent = false"
+            text = text.replace(apart, f"{apart}\ncase_timeout_s = {CASE_S}")
             text = text.replace("[probes]", "[probes]\ntimeout_s = 3.0")
             self.layout.config.write_text(text)
         self.product.start()
@@ -148,16 +147,16 @@ class Lab:
         assert found, text
         blob = b64decode(found[1])
         entries = [blob[start : start + 48] for start in range(16, len(blob), 48)]
-        by_id = {
-            int.from_bytes(e[:4], "little"): int.from_bytes(e[4:8], "little") for e in entries
-        }
+        by_id = {int.from_bytes(e[:4], "little"): int.from_bytes(e[4:8], "little") for e in entries}
         return Versions(password=by_id[_UNICODE_PWD], control=by_id[_ACCOUNT_CONTROL])
 
     def bind_error(self, someone: Person, password: str) -> str:
         """`533`: disabled, the password right; `52e`: wrong; "" where it was let in."""
         done = subprocess.run(
-            ["ldapwhoami", "-x", "-H", f"ldaps://{self.layout.ip}:{LDAPS}"]
-            + ["-D", someone.dn, "-w", password],
+            [
+                *("ldapwhoami", "-x", "-H", f"ldaps://{self.layout.ip}:{LDAPS}"),
+                *("-D", someone.dn, "-w", password),
+            ],
             capture_output=True,
             text=True,
             check=False,

@@ -43,9 +43,7 @@ class LdapProxy:
         before, after: called with its number before it is sent on, and once it is done.
     """
 
-    def __init__(
-        self, layout: Layout, port: int, *, server: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, layout: Layout, port: int, *, server: ssl.SSLContext | None = None) -> None:
         self._layout = layout
         self._address = (layout.ip, port)
         tls = layout.state / "tls"

@@ -62,7 +62,6 @@ def test_without_the_agent_nothing_at_its_hooks_is_proven_and_it_is_said(lab: La
     assert "none connected" in first.stderr
     assert first.shut("directory")
     assert first.doors["dovecot/imap/password"] != "shut"
-    assert first.doors["dovecot/imap/session"] != "shut"
     assert first.doors["postfix/submission/session"] != "shut"
     assert not gets_in(lab, leaver)
     lab.product.start_agent()

@@ -105,4 +105,3 @@ def test_a_dovecot_that_dies_in_the_middle_of_a_measure_is_uncertain_until_it_is
     assert second.code == 0
     assert second.shut("directory", "dovecot", "postfix")
     assert not lab.has_active_script(leaver)
-

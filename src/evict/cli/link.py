@@ -14,7 +14,7 @@ import msgspec
 
 from evict.config.model import Config
 from evict.control import api
-from evict.core.errors import Bug, ServiceUnavailable, UsageError
+from evict.core.errors import Bug, NotAllowed, ServiceUnavailable, UsageError
 
 
 def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
@@ -23,6 +23,7 @@ def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
     Raises:
         ServiceUnavailable: nobody answers and some server asks the agent, so that only
             `evict serve` may hold the state.
+        NotAllowed: the socket is there, and this user may not connect.
         UsageError: an argument of the command is no text.
     """
     try:
@@ -48,7 +49,7 @@ def _connect(config: Config) -> socket.socket | None:
         connection.connect(str(config.control.socket))
     except PermissionError as error:
         connection.close()
-        raise ServiceUnavailable(
+        raise NotAllowed(
             f"{config.control.socket}: not allowed to connect; run as root or as a member of the"
             " socket's group"
         ) from error

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from evict.control.acknowledged import AgentSaid
 from evict.control.progress import DoorJudged, Event, MeasureDone, Refusing
 from evict.core.account import Account
 from evict.core.door import Door
+from evict.core.errors import LedgerFull
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.core.revocation import Entry
 from evict.core.sighting import Sighting
@@ -21,6 +22,7 @@ from evict.systems.base import Observation, Order, Passwords
 
 Emit = Callable[[Event], None]
 
+_JOURNAL: Final = "journal"
 _UNSETTLED: Final = (EffectKind.FAILED, EffectKind.UNCERTAIN)
 
 
@@ -126,6 +128,16 @@ class Case:
             self.failures.pop(effect.measure, None)
             self.beyond_us.discard(effect.measure)
         self.emit(MeasureDone(account=self.account.id, effect=effect, ms=self.ms()))
+
+    async def kept(self, storing: Awaitable[None]) -> bool:
+        """Await a write to the journal. A full disk is told, and holds up no measure without it."""
+        try:
+            await storing
+        except LedgerFull as error:
+            self.failures[_JOURNAL] = error.text
+            return False
+        self.failures.pop(_JOURNAL, None)
+        return True
 
     def sightings(self) -> tuple[Sighting, ...]:
         """Everything seen, oldest first."""

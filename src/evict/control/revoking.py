@@ -185,7 +185,8 @@ class Revoking:
         self, case: Case, watch: WitnessWatch | None, ccache: Path | None, *, again: bool
     ) -> CaseReport:
         journal = self._ledger.journal
-        await journal.opened(case.account.id, case.order.generation)
+        account, generation = case.account.id, case.order.generation
+        await case.kept(journal.opened(account, generation))
         self._catch_up(case, again=again)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._runner.run(case))
@@ -195,10 +196,11 @@ class Revoking:
                 group.create_task(try_ticket(case, self._parts, ccache))
         stored = await self._keep_evidence(case)
         if stored is not None:
-            await journal.evidence(case.account.id, case.order.generation, stored)
+            await case.kept(journal.evidence(account, generation, stored))
         made = report(case, stored)
-        await journal.closed(case.account.id, case.order.generation, made)
-        return made
+        if await case.kept(journal.closed(account, generation, made)):
+            return made
+        return report(case, stored)
 
     def _catch_up(self, case: Case, *, again: bool) -> None:
         """What agents said before this case listened; cutters run again for an old entry."""

@@ -131,8 +131,7 @@ class CaseRunner:
         case.observed(seen)
         measures = connector.plan(case.account, seen, case.order)
         for effect in case.settled_by(seen, measures):
-            await self._journal.effect(case.account.id, case.order.generation, effect)
-            case.came_to(effect)
+            await self._record(case, effect)
         case.planned(measures)
         ours = [m for m in measures if m.actor is Actor.CONTROL]
         for stage in sorted({m.stage for m in ours}):
@@ -166,8 +165,16 @@ class CaseRunner:
         case.credentials_settled.set()
 
     async def _apply(self, case: Case, connector: Connector, measure: Measure) -> None:
-        """Intent and before-image recorded, effect, effect recorded."""
-        await self._journal.intent(case.account.id, case.order.generation, measure)
+        """Intent and before-image recorded, effect, effect recorded.
+
+        What would be written over without its before-image being kept is left as it is.
+        """
+        account, generation = case.account.id, case.order.generation
+        kept = await case.kept(self._journal.intent(account, generation, measure))
+        if not kept and measure.image is not None:
+            detail = "put off: its before-image could not be stored"
+            case.came_to(Effect(measure=measure.id, kind=EffectKind.FAILED, detail=detail))
+            return
         try:
             effect = await connector.apply(case.account, measure, case.order, case.passwords)
         except asyncio.CancelledError:
@@ -179,7 +186,10 @@ class CaseRunner:
             effect = Effect(measure=measure.id, kind=kind, detail=error.text)
             if isinstance(error, AccessRefused | Unsupported):
                 case.beyond_us.add(measure.id)
-        await self._journal.effect(case.account.id, case.order.generation, effect)
+        await self._record(case, effect)
+
+    async def _record(self, case: Case, effect: Effect) -> None:
+        await case.kept(self._journal.effect(case.account.id, case.order.generation, effect))
         case.came_to(effect)
 
     async def _look_again(self, case: Case, connector: Connector) -> None:

@@ -140,6 +140,13 @@ class ServiceUnavailable(EvictError):
     retry = Retry.LATER
 
 
+class NotAllowed(EvictError):
+    """Whoever asks may not: the socket is not theirs to use."""
+
+    code = "not-allowed"
+    exit_code = ExitCode.NO_PERMISSION
+
+
 class SystemFault(EvictError):
     """Base of everything that went wrong at one system; never raised itself.
 

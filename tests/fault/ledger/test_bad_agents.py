@@ -54,7 +54,7 @@ async def unsent_to_a_deaf_agent(feed: Feed) -> int:
     """Bytes kept for an agent that reads nothing, after orders of 40 MiB."""
     reader, writer = await asyncio.open_unix_connection(feed.path)
     writer.write(encode(HELLO))
-    await eventually(lambda: feed.publisher.agents())
+    await eventually(feed.publisher.agents)
     await asyncio.sleep(0.05)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     for batch in range(20):

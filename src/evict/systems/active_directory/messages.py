@@ -7,7 +7,7 @@ Spec: RFC 4511 (LDAPv3), RFC 2696 (paged results).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from anyldap.protocols import pureber, pureldap
 from msgspec import Struct
@@ -35,10 +35,26 @@ UNWILLING_TO_PERFORM: Final = 53
 
 Control = tuple[bytes, int, bytes]
 
+
+class _Unknown(pureber.BERBase):
+    """An element that this codec does not know: passed over (RFC 4511 section 4)."""
+
+    @classmethod
+    def fromBER(cls, *_: object, **__: object) -> Any:  # noqa: N802 - the codec's protocol
+        return None
+
+
+class _Plain(pureber.BERDecoderContext):
+    """Quirk: anyldap 0.2.0 prints what it does not know to standard output, among our data."""
+
+    def lookup_id(self, tag: int) -> type[pureber.BERDecodable]:
+        return self.Identities.get(tag, _Unknown)
+
+
 _DECODER: Final = pureldap.LDAPBERDecoderContext_TopLevel(
     inherit=pureldap.LDAPBERDecoderContext_LDAPMessage(
-        fallback=pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext()),
-        inherit=pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext()),
+        fallback=pureldap.LDAPBERDecoderContext(fallback=_Plain()),
+        inherit=pureldap.LDAPBERDecoderContext(fallback=_Plain()),
     )
 )
 
@@ -123,7 +139,7 @@ def cookie_of(message: pureldap.LDAPMessage) -> bytes:
     """The paged-results cookie of a search's last message; empty after the last page."""
     for oid, _, value in message.controls or ():
         if _bytes(oid) == PAGED_RESULTS and value is not None:
-            pair, _ = pureber.berDecodeObject(pureber.BERDecoderContext(), _bytes(value))
+            pair, _ = pureber.berDecodeObject(_Plain(), _bytes(value))
             if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
                 cookie = pair[1]
                 if isinstance(cookie, pureber.BEROctetString):

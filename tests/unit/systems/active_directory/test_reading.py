@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import pytest
+from anyldap.protocols import pureber, pureldap
 
 from evict.core.errors import ConfigError
 from evict.systems.active_directory.connector import host_and_port
 from evict.systems.active_directory.controllers import Domain, sid_below
-from evict.systems.active_directory.messages import Entry, Malformed, Result, decode
+from evict.systems.active_directory.messages import Entry, Malformed, Result, decode, result_of
 from evict.systems.active_directory.reading import account_of, guid_dn, guid_text
 from evict.systems.active_directory.refusals import bind_data, bind_refusal, password_is_right
 
@@ -106,3 +107,21 @@ def test_another_server_is_a_configuration_error(server: str) -> None:
 def test_what_is_no_message_is_malformed(frame: bytes) -> None:
     with pytest.raises(Malformed):
         decode(frame)
+
+
+UNKNOWN = b"\x30\x10\x02\x01\x01\xde\x00\x61\x09\x0a\x01\x00\x04\x00\x04\x00\xdd\x00"
+"""A bind response with an element that nobody knows before and inside it."""
+
+
+def test_an_element_that_nobody_knows_is_passed_over_without_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = decode(UNKNOWN).value
+    assert isinstance(answer, pureldap.LDAPBindResponse)
+    assert result_of(answer) == Result(code=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_codecs_own_context_would_print_it(capsys: pytest.CaptureFixture[str]) -> None:
+    pureber.berDecodeObject(pureber.BERDecoderContext(), b"\xde\x00")
+    assert "no tag" in capsys.readouterr().out

@@ -80,7 +80,8 @@ async def test_rows_beside_the_list_of_rows_are_not_lost() -> None:
 
 
 async def test_a_managesieve_session_has_the_protocol_of_its_door() -> None:
-    content = b'[["doveadmResponse",[{"username":"bob","service":"sieve","pid":"1","ip":"127.0.0.1"}],"0"]]'
+    row = b'{"username":"bob","service":"sieve","pid":"1","ip":"127.0.0.1"}'
+    content = b'[["doveadmResponse",[' + row + b'],"0"]]'
     async with recorded(content) as client:
         assert await client.who() == (Session("bob", "managesieve"),)
 
