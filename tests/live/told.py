@@ -153,7 +153,7 @@ def derived(product: Product, account: str, generation: int) -> list[str]:
 
 
 def found_in(files: Sequence[Path], words: Sequence[str]) -> set[tuple[str, str]]:
-    """(file, word) for each word that stands in a file, as text or in base64 or UTF-16."""
+    """(file, word) for each word that stands in a file, in UTF-8 or UTF-16."""
     return {
         (file.name, word)
         for file in files
