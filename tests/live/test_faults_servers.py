@@ -10,8 +10,9 @@ import pytest
 
 from estate.clients.lines import Ended, Refused
 from estate.clients.sessions import Imap
+from tests.live.broken import down, hanging, kill, mend
 from tests.live.doveadm_proxy import DoveadmProxy
-from tests.live.faults import Lab, down, hanging, kill, lab_of, mend
+from tests.live.faults import Lab, lab_of
 
 pytestmark = pytest.mark.live
 

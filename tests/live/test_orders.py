@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from estate import mailbox, people
+from estate.layout import EVICT_USER
 from estate.people import Person
 from estate.product import Product
 from evict.config.load import load
@@ -165,11 +166,12 @@ async def test_an_account_is_protected_by_its_id_and_by_each_of_its_names(
             "name": Protected(names=(leaver.name.upper(),)),
             "alias": Protected(names=(leaver.aliases[0],)),
         }
-        found = await Orders(systems, guards[by]).resolve([leaver.upn])
+        found = await Orders(systems, guards[by], own_account=EVICT_USER).resolve([leaver.upn])
         assert [(r.code, r.exit_code) for r in found.refused] == [("guard-refused", 5)]
         assert found.accounts == ()
         unguarded = structs.replace(guards[by], ids=(), names=())
-        assert len((await Orders(systems, unguarded).resolve([leaver.upn])).accounts) == 1
+        orders = Orders(systems, unguarded, own_account=EVICT_USER)
+        assert len((await orders.resolve([leaver.upn])).accounts) == 1
     finally:
         await systems.close()
 

@@ -2,8 +2,8 @@
 """Follows the control plane's feed: applies, acknowledges, then tells the cutters; reconnects.
 
 It owns its socket instead of a transport, for one reason: `drain` can read what has arrived at any
-moment. The hooks call it before each decision, so that a question asked after a push is never
-answered from before it, whatever order the event loop serves its sockets in.
+moment. The hooks call it after a question was read and before they decide, so that a question asked
+after a push is never answered from before it, whatever order the event loop serves its sockets in.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Follower:
         self._cut = cut
         self._socket: socket.socket | None = None
         self._arrived = select.poll()
+        self._poll = self._arrived.poll
         self._frames = Frames()
         self._unsent = bytearray()
         self._lost = asyncio.Event()
@@ -131,7 +132,7 @@ class Follower:
 
     def drain(self) -> None:
         """Take what has arrived and was not read yet; costs half a microsecond when nothing has."""
-        if self._socket is not None and self._arrived.poll(0):
+        if self._poll(0):
             self._read()
 
     def _read(self) -> None:

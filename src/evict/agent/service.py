@@ -32,8 +32,6 @@ _NO_SESSIONS: Final[Mapping[str, int]] = {}
 
 log = structlog.get_logger()
 
-Decide = Callable[[bytes, bytes], bool | None]
-
 
 class Cutter(Protocol):
     """One system's loop that ends live sessions and empties caches."""
@@ -69,8 +67,8 @@ class _Agent:
         separators = "".join(sorted({d.master_separator or "" for d in config.dovecot}))
         self._replica = Replica(separators=separators)
         self._hooks: list[Hook] = [
-            *(_dovecot_hook(d.name, d.hook, self._decide) for d in config.dovecot if d.hook),
-            *(_postfix_hook(p.name, p.hook, self._decide) for p in config.postfix if p.hook),
+            *(self._dovecot_hook(d.name, d.hook) for d in config.dovecot if d.hook),
+            *(self._postfix_hook(p.name, p.hook) for p in config.postfix if p.hook),
         ]
         self._follower = Follower(
             config.control.feed,
@@ -95,10 +93,23 @@ class _Agent:
                 self._hooks,
             )
 
-    def _decide(self, login: bytes, mechanism: bytes) -> bool | None:
-        """What every hook asks: first whatever the feed has brought by now, then the replica."""
+    def _look(self) -> None:
+        """What every hook does before it asks the replica: take what the feed has brought."""
         self._follower.drain()
-        return self._replica.decide(login, mechanism)
+
+    def _dovecot_hook(self, name: str, settings: DovecotHook) -> Hook:
+        key = read_secret(settings.api_key_file)
+        converse = dovecot.conversations(self._replica.decide, key)
+        return Listener(name, [TcpAddress(settings.listen)], converse, self._look)
+
+    def _postfix_hook(self, name: str, settings: PostfixHook) -> Hook:
+        addresses: list[Address] = []
+        if settings.unix_socket is not None:
+            addresses.append(UnixAddress(settings.unix_socket, group=settings.socket_group))
+        if settings.listen is not None:
+            addresses.append(TcpAddress(settings.listen))
+        converse = postfix.conversations(self._replica.decide)
+        return Listener(name, addresses, converse, self._look)
 
     def _cut(self, change: Change) -> None:
         for cutter in self._cutters:
@@ -155,20 +166,6 @@ class _Reporter:
                 detail=detail,
             )
         )
-
-
-def _dovecot_hook(name: str, settings: DovecotHook, decide: Decide) -> Hook:
-    key = read_secret(settings.api_key_file)
-    return Listener(name, [TcpAddress(settings.listen)], dovecot.conversations(decide, key))
-
-
-def _postfix_hook(name: str, settings: PostfixHook, decide: Decide) -> Hook:
-    addresses: list[Address] = []
-    if settings.unix_socket is not None:
-        addresses.append(UnixAddress(settings.unix_socket, group=settings.socket_group))
-    if settings.listen is not None:
-        addresses.append(TcpAddress(settings.listen))
-    return Listener(name, addresses, postfix.conversations(decide))
 
 
 def _doveadm(section: DovecotSection) -> Doveadm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from cyclopts import App, Parameter
 from rich.text import Text
@@ -51,8 +51,8 @@ def reinstate(
     request_id
         Id of this order: the same one again changes nothing.
     """
-    if password_file is not None and password_file.exists():
-        raise UsageError(f"{password_file} exists: name a new file for the password")
+    # Opened before anything is ordered: a password that cannot be written down would be lost.
+    kept = None if password_file is None or dry_run else _open_new(password_file)
     request = api.Reinstate(
         name=account,
         request=request_id or secrets.token_hex(16),
@@ -71,7 +71,7 @@ def reinstate(
                 case api.End():
                     code = line.exit_code
                 case api.Password():
-                    _hand_over(out, line, password_file)
+                    _hand_over(out, line, kept)
                 case api.Answer():
                     out.data(line.data)
                 case _:
@@ -82,12 +82,19 @@ def reinstate(
     return code
 
 
-def _hand_over(out: Output, line: api.Password, password_file: Path | None) -> None:
+def _open_new(path: Path) -> TextIO:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}: name a new file for the password") from error
+    return os.fdopen(handle, "w")
+
+
+def _hand_over(out: Output, line: api.Password, kept: TextIO | None) -> None:
     """Once, to the file or to the terminal; never into JSON or a log."""
-    if password_file is None:
+    if kept is None:
         out.talk.print(Text(f"fresh password, shown once: {line.password}", style="bold"))
         return
-    handle = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(line.password + "\n")
-    out.talk.print(Text(f"fresh password written to {password_file}"))
+    with kept:
+        kept.write(line.password + "\n")
+    out.talk.print(Text(f"fresh password written to {kept.name}"))

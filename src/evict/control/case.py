@@ -12,11 +12,11 @@ from evict.control import acknowledged
 from evict.control.acknowledged import AgentSaid
 from evict.control.progress import DoorJudged, Event, MeasureDone, Refusing
 from evict.core.account import Account
-from evict.core.door import Door
+from evict.core.door import Credential, Door
 from evict.core.errors import LedgerFull
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.core.revocation import Entry
-from evict.core.sighting import Sighting
+from evict.core.sighting import Method, Outcome, Sighting
 from evict.core.verdict import Expectation, Judgement, Verdict, judge
 from evict.systems.base import Observation, Order, Passwords
 
@@ -50,7 +50,8 @@ class Case:
         self.failures: dict[str, str] = {}
         self.beyond_us: set[str] = set()
         self.facts: dict[str, tuple[str, ...]] = {}
-        self.silent: dict[str, tuple[str, ...]] = {}
+        self._silent: dict[str, tuple[str, ...]] = {}
+        self._silent_at = order.commit_at
         self._blind: dict[str, str] = {}
         self.said: list[AgentSaid] = []
         self.refusing = asyncio.Event()
@@ -79,7 +80,36 @@ class Case:
         self._blind.pop(seen.system, None)
         self.facts[seen.system] = seen.facts
         self.expect(seen.expectations)
-        self.see(*seen.sightings)
+        self.see(*seen.sightings, *self._gone(seen))
+
+    def _gone(self, seen: Observation) -> list[Sighting]:
+        """EMPTY for sessions that an earlier list had and this one has not, of any protocol."""
+        listed = [
+            s
+            for s in seen.sightings
+            if s.method is Method.LIST and s.door.credential is Credential.SESSION
+        ]
+        clear = [s for s in listed if s.outcome.open or s.outcome.shut]
+        if not clear:
+            return []
+        doors = {s.door for s in listed}
+        return [
+            structs.replace(clear[0], door=door, outcome=Outcome.EMPTY, detail="not on the list")
+            for door in self.expectations
+            if door.system == seen.system
+            and door.credential is Credential.SESSION
+            and door not in doors
+        ]
+
+    @property
+    def silent_agents(self) -> frozenset[str]:
+        """Agents that were asked last and had not acknowledged."""
+        return frozenset(agent for agents in self._silent.values() for agent in agents)
+
+    def not_acknowledged(self, system: str, agents: Iterable[str]) -> None:
+        """Keep which agents that answer this system's hook were silent when it was last asked."""
+        self._silent[system] = tuple(agents)
+        self._silent_at = datetime.now(UTC)
 
     def could_not_look(self, system: str, text: str, doors: Iterable[Door]) -> None:
         """Keep why a system showed nothing; its doors are named even if it never answered."""
@@ -122,7 +152,8 @@ class Case:
     def came_to(self, effect: Effect) -> None:
         """Keep what came of a measure; a later look never turns a done one into an unchanged."""
         before = self.effects.get(effect.measure)
-        if before is None or before.kind is not EffectKind.DONE:
+        again = effect.kind is EffectKind.UNCHANGED
+        if not (before is not None and before.kind is EffectKind.DONE and again):
             self.effects[effect.measure] = effect
         if effect.kind in (EffectKind.DONE, EffectKind.UNCHANGED):
             self.failures.pop(effect.measure, None)
@@ -143,7 +174,7 @@ class Case:
         """Everything seen, oldest first."""
         plan = self.plan.values()
         of_agents = acknowledged.sightings(plan, self.said)
-        silences = acknowledged.silences(plan, self.silent, datetime.now(UTC))
+        silences = acknowledged.silences(plan, self._silent, self._silent_at)
         return tuple(sorted((*self._sightings, *of_agents, *silences), key=lambda s: s.ended_at))
 
     def all_effects(self) -> tuple[Effect, ...]:

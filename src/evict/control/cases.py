@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ import structlog
 from evict.control.acknowledged import AgentSaid
 from evict.control.case import Case, Emit
 from evict.control.progress import CaseReport, Event
-from evict.core.errors import Bug, LedgerConflict
+from evict.core.errors import Bug, EvictError, Interrupted, LedgerConflict
 from evict.ledger.feed import CutStep
 
 log = structlog.get_logger()
@@ -39,25 +40,36 @@ class RunningCase:
         self._told.append(event)
         self._news.set()
 
-    def end(self, report: CaseReport | None) -> None:
-        self.report = report
+    def wake(self) -> None:
+        """The task has ended."""
         self._news.set()
 
     async def listen(self) -> AsyncIterator[Event]:
-        """Every event from the first to the report."""
+        """Every event from the first to the report.
+
+        Raises:
+            Interrupted: it was stopped before there was a report.
+        """
         heard = 0
         while True:
             while heard < len(self._told):
                 heard += 1
                 yield self._told[heard - 1]
             if self.task is not None and self.task.done():
-                if self.report is not None:
-                    yield self.report
-                elif not self.task.cancelled() and self.task.exception() is not None:
-                    raise Bug("the case ended with a fault of ours: see the log")
+                if self.report is None:
+                    raise _ended_early(self.task)
+                yield self.report
                 return
             self._news.clear()
             await self._news.wait()
+
+
+def _ended_early(task: asyncio.Task[None]) -> EvictError:
+    if task.cancelled():
+        return Interrupted(
+            "stopped before anything was proven: a reinstatement, or the service ends"
+        )
+    return Bug("the case ended with a fault of ours: see the log")
 
 
 class Cases:
@@ -72,37 +84,58 @@ class Cases:
     def get(self, account: str) -> RunningCase | None:
         return self._running.get(account)
 
-    def start(self, account: str, make: Callable[[Emit], Case], work: Work) -> RunningCase:
+    def start(
+        self, account: str, make: Callable[[Emit], Case], work: Work, *, join: bool = True
+    ) -> RunningCase:
         """Make the case and run `work` on it, or join the run there is.
 
-        The case hears agents from now on, though its work may have to wait its turn. Raises
-        `LedgerConflict` while the account is being reinstated.
+        The case hears agents from now on, though its work may have to wait its turn.
+
+        Args:
+            join: False: this order has wishes of its own: it waits for the run there is.
+
+        Raises:
+            LedgerConflict: the account is being reinstated.
         """
         if account in self._held:
             raise LedgerConflict(
                 f"account {account} is being reinstated at this moment: order it again after that"
             )
         known = self._running.get(account)
-        if known is not None:
+        if known is not None and join:
             return known
         running = self._running[account] = RunningCase(make)
         self._by_seq[running.case.entry.body.seq] = running.case
-        running.task = asyncio.create_task(self._run(running, work), name=f"case {account}")
+        before = known.task if known is not None else None
+        running.task = asyncio.create_task(self._run(running, work, before), name=f"case {account}")
+        running.task.add_done_callback(partial(self._ended, running))
         return running
 
-    async def _run(self, running: RunningCase, work: Work) -> None:
-        report = None
+    def _ended(self, running: RunningCase, _: asyncio.Task[None]) -> None:
+        """Also for a task that was cancelled before its first step."""
+        account, seq = running.case.account.id, running.case.entry.body.seq
+        if self._running.get(account) is running:
+            del self._running[account]
+        if self._by_seq.get(seq) is running.case:
+            del self._by_seq[seq]
+        running.wake()
+
+    async def _run(
+        self, running: RunningCase, work: Work, before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            try:
+                await asyncio.wait({before})
+            except asyncio.CancelledError:
+                before.cancel()
+                await asyncio.wait({before})
+                raise
         try:
             async with self._gate:
-                report = await work(running.case)
+                running.report = await work(running.case)
         except Exception:
             log.exception("case.fault", seq=running.case.entry.body.seq)
             raise
-        finally:
-            del self._running[running.case.account.id]
-            del self._by_seq[running.case.entry.body.seq]
-            # The listeners look at the task, which is done only after this function returned.
-            asyncio.get_running_loop().call_soon(running.end, report)
 
     async def cancel(self, account: str) -> None:
         """Stop a running case: a reinstatement was ordered."""
@@ -110,6 +143,7 @@ class Cases:
         if running is not None and running.task is not None:
             running.task.cancel()
             await asyncio.wait({running.task})
+            await asyncio.sleep(0)  # its callbacks
 
     @asynccontextmanager
     async def held(self, account: str) -> AsyncIterator[None]:
@@ -131,6 +165,7 @@ class Cases:
         """Wait until no case runs."""
         while self._running:
             await asyncio.wait({r.task for r in self._running.values() if r.task is not None})
+            await asyncio.sleep(0)  # their callbacks
 
     async def stop(self) -> None:
         """Cancel all; the ledger starts them again."""

@@ -14,6 +14,7 @@ import evict
 from evict.control.case import Case
 from evict.control.progress import CaseReport
 from evict.core.errors import EvictError
+from evict.core.measure import Stage
 from evict.core.verdict import exit_code, overall
 from evict.evidence import dsse
 from evict.evidence.keys import write_new
@@ -52,9 +53,9 @@ class EvidenceNotStored(EvictError):
 
 def statement(case: Case) -> Statement:
     """What is known of the case now, as a third party needs it."""
-    now = datetime.now(UTC)
     verdicts = case.verdicts()
     seen = tuple(s for s in case.sightings() if s.door in case.expectations)
+    now = datetime.now(UTC)  # last: nothing that was seen is later
     return statement_of(
         Predicate(
             case=_stated(case),
@@ -132,12 +133,13 @@ def _cutter(case: Case) -> tuple[CutterStep, ...]:
 
 def _timeline(case: Case, now: datetime) -> Timeline:
     acknowledged = [m.at for m in case.said if m.step is None]
-    quiet = [m.at for m in case.said if m.step is not None and m.step.step == "quiet"]
+    quiet = {m.step.system: m.at for m in case.said if m.step and m.step.step == "quiet"}
+    kicked = {m.system for m in case.plan.values() if m.stage is Stage.KICK}
     seen = case.sightings()
     return Timeline(
         t0=case.commit_at,
-        t1=max(acknowledged, default=None),
-        t2=max(quiet, default=None),
+        t1=None if case.silent_agents else max(acknowledged, default=None),
+        t2=max(quiet.values(), default=None) if kicked <= quiet.keys() else None,
         t3=max((s.ended_at for s in seen), default=None),
         t4=now,
     )

@@ -28,6 +28,7 @@ class NegativeLogins:
     def __init__(self, parts: Parts) -> None:
         self._sources = parts.sources
         self._timeout_s = parts.config.probes.timeout_s
+        self._hooked = parts.systems.hooked
         self._username_format = parts.systems.username_format
 
     def login(self, account: Account, endpoint: Endpoint, password: Secret) -> Login:
@@ -70,7 +71,16 @@ class NegativeLogins:
                 detail="no answer before the deadline of the case",
             )
         if not case.credentials_set:
-            told = f"{seen.detail} (tried without the password being known to be set)"
-            seen = msgspec.structs.replace(seen, detail=told)
+            seen = self._without_the_password(seen)
         case.see(seen)
         return seen.outcome
+
+    def _without_the_password(self, seen: Sighting) -> Sighting:
+        """A refusal of a password that was never set proves nothing, but where a hook is in front.
+
+        The hook is asked before the password is looked at, so there the refusal is the hook's.
+        """
+        detail = f"{seen.detail} (tried without the password being known to be set)"
+        unproven = seen.outcome is Outcome.REFUSED and seen.door.system not in self._hooked
+        outcome = Outcome.UNCLEAR if unproven else seen.outcome
+        return msgspec.structs.replace(seen, detail=detail, outcome=outcome)

@@ -12,8 +12,9 @@ from evict.config.model import Protected
 from evict.control.progress import Refused
 from evict.control.systems import Systems
 from evict.core.account import Account
-from evict.core.errors import EvictError
+from evict.core.errors import AccountAmbiguous, AccountUnknown, EvictError, GuardRefused
 from evict.core.guard import refuse_protected
+from evict.core.names import login_forms, try_canonical
 from evict.core.revocation import Kind, Personal
 from evict.ledger.order import LedgerOrder
 
@@ -30,9 +31,10 @@ class Resolved(Struct, frozen=True, kw_only=True):
 class Orders:
     """Knows the directory and the guard; appends nothing itself."""
 
-    def __init__(self, systems: Systems, protected: Protected) -> None:
+    def __init__(self, systems: Systems, protected: Protected, *, own_account: str) -> None:
         self._systems = systems
         self._protected = protected
+        self._own_account = own_account
 
     async def resolve(self, names: Iterable[str]) -> Resolved:
         """Resolve and guard every name; one that fails does not hold up the others."""
@@ -52,7 +54,10 @@ class Orders:
         return account
 
     def guard(self, account: Account) -> None:
-        """Raise `GuardRefused` where the configuration protects the account."""
+        """Raise `GuardRefused` where the configuration protects the account, and Evict's own."""
+        ours = try_canonical(self._own_account)
+        if ours in {*login_forms(account), account.dn.lower()}:
+            raise GuardRefused(f"{account.upn} is the account that Evict itself works with")
         refuse_protected(
             account,
             ids=self._protected.ids,
@@ -60,7 +65,27 @@ class Orders:
             groups=self._protected.groups,
         )
 
-    def ledger_order(
+    async def own_forms(self, account: Account) -> tuple[str, ...]:
+        """The account's login forms without those that are somebody else's name.
+
+        An alias `sales@other.example` is the login `sales` at a server whose username format drops
+        the domain. Where that is another account's own name, its password is needed there, so it is
+        no way in for the leaver, and refusing it would shut out somebody else.
+        """
+        own = {*login_forms(account), try_canonical(account.sam)}
+        yielded = [form for form in self._systems.forms(account) if form not in own]
+        anothers = {form for form in yielded if await self._is_anothers(form, account)}
+        return tuple(form for form in self._systems.forms(account) if form not in anothers)
+
+    async def _is_anothers(self, form: str, account: Account) -> bool:
+        try:
+            return (await self._systems.directory.resolve(form)).id != account.id
+        except AccountUnknown:
+            return False
+        except AccountAmbiguous:
+            return True
+
+    async def ledger_order(
         self, kind: Kind, account: Account, *, request: str, actor: str, reason: str
     ) -> LedgerOrder:
         """The order as the ledger takes it; one request of many accounts is one id an account."""
@@ -70,7 +95,7 @@ class Orders:
             request=f"{request}/{account.id}",
             personal=Personal(
                 label=account.upn,
-                forms=self._systems.forms(account),
+                forms=await self.own_forms(account),
                 actor=actor,
                 reason=reason,
                 directory=account.directory,

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import structs
@@ -15,10 +16,12 @@ from evict.control.orders import Orders
 from evict.control.parts import Parts
 from evict.control.progress import Committed, Named, Note
 from evict.control.reinstatement import DEFAULT_TICKET_LIFE, Reinstatement, fresh_password
+from evict.control.revoking import Revoking
 from evict.core.account import Account
-from evict.core.errors import ExitCode, UsageError
+from evict.core.errors import EvictError, ExitCode, LedgerConflict, UsageError
 from evict.core.measure import BeforeImage
 from evict.core.revocation import Kind, Standing
+from evict.ledger.order import How, Receipt
 
 _AGENT_PATIENCE_S = 5.0
 
@@ -26,7 +29,7 @@ _AGENT_PATIENCE_S = 5.0
 class Reinstating:
     """Carries orders to reinstate from the name to the open hooks."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, revoking: Revoking) -> None:
         minutes = parts.config.directory.ticket_life_minutes
         self._tickets = any(d.gssapi for d in parts.config.dovecot)
         self._ticket_life = timedelta(minutes=minutes) if minutes else DEFAULT_TICKET_LIFE
@@ -34,7 +37,13 @@ class Reinstating:
         self._ledger = parts.ledger
         self._publisher = parts.publisher
         self._cases = parts.cases
-        self._orders = Orders(parts.systems, parts.config.protected)
+        self._revoking = revoking
+        self._working: set[asyncio.Task[None]] = set()
+        self._orders = Orders(
+            parts.systems,
+            parts.config.protected,
+            own_account=parts.config.directory.bind_user,
+        )
 
     async def reinstate(self, request: api.Reinstate, actor: str) -> AsyncIterator[api.Line]:
         """Events, the fresh password once, the end: 1 where something is not as it was before."""
@@ -48,9 +57,42 @@ class Reinstating:
             yield api.Answer(data=_dry_run(account, standing, images, now["facts"]))
             yield api.End(exit_code=ExitCode.OK)
             return
-        async with self._cases.held(account.id):
-            async for line in self._put_back(request, actor, account, standing):
-                yield line
+        news: asyncio.Queue[api.Line | EvictError | None] = asyncio.Queue()
+        # In a task of its own: a client that goes away must not leave it half done.
+        work = asyncio.create_task(
+            self._carry_out(request, actor, account, standing, news.put_nowait)
+        )
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
+        while (line := await news.get()) is not None:
+            if isinstance(line, EvictError):
+                raise line
+            yield line
+
+    async def _carry_out(
+        self,
+        request: api.Reinstate,
+        actor: str,
+        account: Account,
+        standing: Standing,
+        tell: Callable[[api.Line | EvictError | None], None],
+    ) -> None:
+        try:
+            async with self._cases.held(account.id):
+                async for line in self._put_back(request, actor, account, standing):
+                    tell(line)
+        except EvictError as error:
+            tell(error)
+            await self._close_again(account)
+        finally:
+            tell(None)
+
+    async def _close_again(self, account: Account) -> None:
+        """No entry was stored, so the account is revoked still: what was put back is undone."""
+        for entry in await self._ledger.unfinished():
+            if entry.body.account == account.id:
+                with suppress(LedgerConflict):  # somebody else reinstates it by now
+                    self._revoking.start(account, Receipt(how=How.STANDING, entry=entry))
 
     async def _put_back(
         self, request: api.Reinstate, actor: str, account: Account, standing: Standing
@@ -63,8 +105,9 @@ class Reinstating:
         work = Reinstatement(self._systems, account, images, overwrite=request.overwrite)
         async for event in work.put_back(password):
             yield event
-        yield await self._append(request, actor, account, standing)
-        for note in self._notes(account, standing):
+        dead_until = await self._tickets_dead_until(account, standing)
+        yield await self._append(request, actor, account, standing, dead_until)
+        for note in self._notes(account, dead_until):
             yield note
         yield api.Password(account=account.id, password=password.reveal())
         opened = await self._hooks_open(account)
@@ -74,9 +117,14 @@ class Reinstating:
         yield api.End(exit_code=ExitCode.OK if good else ExitCode.FAILED)
 
     async def _append(
-        self, request: api.Reinstate, actor: str, account: Account, standing: Standing
+        self,
+        request: api.Reinstate,
+        actor: str,
+        account: Account,
+        standing: Standing,
+        tickets_dead_until: datetime,
     ) -> Committed:
-        order = self._orders.ledger_order(
+        order = await self._orders.ledger_order(
             Kind.REINSTATEMENT,
             account,
             request=request.request,
@@ -87,7 +135,7 @@ class Reinstating:
             structs.replace(
                 order,
                 expected_generation=standing.generation,
-                tickets_dead_until=standing.since + self._ticket_life,
+                tickets_dead_until=tickets_dead_until,
             )
         )
         body = receipt.entry.body
@@ -99,10 +147,24 @@ class Reinstating:
             at=body.at,
         )
 
-    def _notes(self, account: Account, standing: Standing) -> list[Note]:
+    async def _tickets_dead_until(self, account: Account, standing: Standing) -> datetime:
+        """The life of a ticket taken at the last moment: until the directory was first written.
+
+        Where the journal does not say when that was, tickets may have been given out until now.
+        """
+        events = await self._ledger.journal.events(account.id, standing.generation)
+        written = [
+            event.at
+            for event in events
+            if event.at is not None
+            and event.subject.startswith(f"{self._systems.directory.name}:")
+            and event.kind in ("measure.done", "measure.unchanged")
+        ]
+        return min(written, default=datetime.now(UTC)) + self._ticket_life
+
+    def _notes(self, account: Account, until: datetime) -> list[Note]:
         if not self._tickets:
             return []
-        until = standing.since + self._ticket_life
         text = (
             f"Kerberos tickets are refused for this account until {until:%Y-%m-%d %H:%M} UTC,"
             " since one of before may live as long; the password works at once"

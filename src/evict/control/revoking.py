@@ -15,7 +15,7 @@ from evict.control.cases import RunningCase
 from evict.control.dossier import EvidenceNotStored, Stored, report, statement, store
 from evict.control.orders import Orders, Resolved
 from evict.control.parts import Parts
-from evict.control.progress import CaseReport, Committed, Named, Note, Refusing
+from evict.control.progress import CaseReport, Committed, Named, Note, Refused, Refusing
 from evict.control.runner import CaseRunner
 from evict.control.tickets import try_ticket
 from evict.control.witnesses import WitnessStand, watched_to_the_end
@@ -45,7 +45,9 @@ class Revoking:
         self._cases = parts.cases
         self._runner = CaseRunner(parts)
         self._stand = WitnessStand(parts)
-        self._orders = Orders(parts.systems, config.protected)
+        self._orders = Orders(
+            parts.systems, config.protected, own_account=config.directory.bind_user
+        )
         self._probe_key = load_probe_key(config.keys.probe_key_file)
         key_file = config.keys.signing_key_file
         self._signing_key = load_private_key(key_file) if key_file else None
@@ -55,18 +57,23 @@ class Revoking:
         if request.witness_ccache and len(request.names) != 1:
             raise UsageError("a ticket cache goes with one account")
         resolved = await self._orders.resolve(request.names)
-        for refused in resolved.refused:
-            yield refused
         codes = [refused.exit_code for refused in resolved.refused]
         if request.dry_run:
+            for refused in resolved.refused:
+                yield refused
             yield await self._dry_run(request, resolved)
             yield api.End(exit_code=worst(codes))
             return
-        async for line in self._commit(request, actor, resolved.accounts):
-            if isinstance(line, CaseReport):
+        # Nothing is told before it: a client that does not read must not hold up the commit.
+        running, first = await self._commit(request, actor, resolved.accounts)
+        for line in (*resolved.refused, *first):
+            yield line
+        async for line in self._told(running, wait=request.wait):
+            if isinstance(line, CaseReport | Refused):
                 codes.append(line.exit_code)
             yield line
-        if not request.wait:
+        codes += [line.exit_code for line in first if isinstance(line, Refused)]
+        if not request.wait and resolved.accounts:
             codes.append(ExitCode.NOT_PROVEN)
         yield api.End(exit_code=worst(codes))
 
@@ -80,30 +87,36 @@ class Revoking:
 
     async def _commit(
         self, request: api.Revoke, actor: str, accounts: tuple[Account, ...]
-    ) -> AsyncIterator[api.Line]:
+    ) -> tuple[list[RunningCase], list[api.Line]]:
+        """Witnesses, the append, and every case started; what there is to tell of it."""
         if not accounts:
-            return
+            return [], []
         watches = await self._open_witnesses(request, accounts)
-        for account in accounts:
-            yield Named(account=account.id, label=account.upn)
-            for note in watches.get(account.id, (None, []))[1]:
-                yield Note(account=account.id, text=note)
-        orders = [
-            self._orders.ledger_order(
-                Kind.REVOCATION, a, request=request.request, actor=actor, reason=request.reason
+        try:
+            orders = [
+                await self._orders.ledger_order(
+                    Kind.REVOCATION, a, request=request.request, actor=actor, reason=request.reason
+                )
+                for a in accounts
+            ]
+            receipts = await self._ledger.append_many(
+                [structs.replace(order, hold_queue=request.hold_queue) for order in orders]
             )
-            for a in accounts
-        ]
-        receipts = await self._ledger.append_many(
-            [structs.replace(order, hold_queue=request.hold_queue) for order in orders]
-        )
-        running = []
+        except BaseException:
+            await asyncio.gather(*(watch.stop() for watch, _ in watches.values() if watch))
+            raise
+        running: list[RunningCase] = []
+        lines: list[api.Line] = []
         for account, receipt in zip(accounts, receipts, strict=True):
-            watch = watches.get(account.id, (None, []))[0]
-            running.append(self.start(account, receipt, request, watch))
-            yield committed(account, receipt)
-        async for line in self._told(running, wait=request.wait):
-            yield line
+            watch, notes = watches.get(account.id, (None, []))
+            lines.append(Named(account=account.id, label=account.upn))
+            lines += [Note(account=account.id, text=note) for note in notes]
+            lines.append(committed(account, receipt))
+            try:
+                running.append(self.start(account, receipt, request, watch))
+            except EvictError as error:
+                lines.append(_refused(account, error))
+        return running, lines
 
     async def _open_witnesses(
         self, request: api.Revoke, accounts: tuple[Account, ...]
@@ -121,7 +134,7 @@ class Revoking:
         return dict(await asyncio.gather(*(one(a) for a in accounts)))
 
     async def _told(self, running: list[RunningCase], *, wait: bool) -> AsyncIterator[api.Line]:
-        news: asyncio.Queue[api.Line | EvictError | None] = asyncio.Queue()
+        news: asyncio.Queue[api.Line | None] = asyncio.Queue()
 
         async def hear(one: RunningCase) -> None:
             try:
@@ -129,9 +142,9 @@ class Revoking:
                     await news.put(event)
                     if not wait and isinstance(event, Refusing):
                         break
-                await news.put(None)
             except EvictError as error:
-                await news.put(error)
+                await news.put(_refused(one.case.account, error))
+            await news.put(None)
 
         if not wait and not self._systems.hooked:
             return
@@ -139,8 +152,6 @@ class Revoking:
         left = len(hearing)
         while left:
             line = await news.get()
-            if isinstance(line, EvictError):
-                raise line
             if line is None:
                 left -= 1
             else:
@@ -155,9 +166,22 @@ class Revoking:
     ) -> RunningCase:
         """Start, or join, the case of a revocation that the ledger holds.
 
+        A case that runs already keeps its own wishes: one that was ordered with others is worked
+        after it, so that no wish is dropped.
+
         Args:
             request: None where the case is taken up again after a restart.
+
+        Raises:
+            UsageError: the entry no longer decides; the account was reinstated since.
+            LedgerConflict: it is being reinstated at this moment.
         """
+        standing = self._ledger.standing(account.id)
+        if standing is None or standing.seq != receipt.entry.body.seq:
+            raise UsageError(
+                "this request was carried out before, and the account was reinstated since: give"
+                " a new request id to revoke it again"
+            )
         ccache = Path(request.witness_ccache) if request and request.witness_ccache else None
         again = receipt.how is not How.STORED
         hold_queue = receipt.entry.body.hold_queue or bool(request and request.hold_queue)
@@ -168,7 +192,8 @@ class Revoking:
         def make(emit: Emit) -> Case:
             return self._case(account, receipt.entry, emit, hold_queue=hold_queue)
 
-        return self._cases.start(account.id, make, work)
+        extras = hold_queue or watch is not None or ccache is not None
+        return self._cases.start(account.id, make, work, join=not extras)
 
     def _case(self, account: Account, entry: Entry, emit: Emit, *, hold_queue: bool) -> Case:
         body = entry.body
@@ -223,6 +248,10 @@ class Revoking:
         except EvidenceNotStored as error:
             case.failures["evidence"] = error.text
             return None
+
+
+def _refused(account: Account, error: EvictError) -> Refused:
+    return Refused(name=account.upn, code=error.code, exit_code=error.exit_code, text=error.text)
 
 
 def committed(account: Account, receipt: Receipt) -> Committed:

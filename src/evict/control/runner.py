@@ -18,7 +18,7 @@ from evict.core.door import Credential
 from evict.core.endpoint import door_of
 from evict.core.errors import AccessRefused, EvictError, SystemFault, Unsupported
 from evict.core.measure import Actor, Effect, EffectKind, Measure, Stage
-from evict.systems.base import Connector
+from evict.systems.base import Connector, Observation
 
 _PATIENCE_S = 10.0
 _SETTLE_S = 1.0
@@ -54,6 +54,7 @@ class CaseRunner:
             if case.at_rest() or clock() + _SETTLE_S >= deadline:
                 return
             await asyncio.sleep(_SETTLE_S)
+            self._publisher.cut_again(case.entry.body.seq)
 
     async def _let_the_agent_strike(self, case: Case) -> None:
         """Wait a moment for the first kick: looks of ours would take its servers' time from it.
@@ -66,18 +67,15 @@ class CaseRunner:
                     await case.struck.wait()
 
     async def _system(self, case: Case, connector: Connector, deadline: float) -> None:
-        measures = asyncio.create_task(self._measures(case, connector, deadline))
-        try:
+        async with asyncio.TaskGroup() as group:
+            measures = group.create_task(self._measures(case, connector, deadline))
             if connector.name in self._systems.hooked:
                 await self._agent_refuses(case, connector)
             else:
                 await asyncio.wait({measures})
             await self._wait_for_credentials(case, connector, deadline)
-            async with asyncio.TaskGroup() as group:
-                for endpoint in connector.endpoints():
-                    group.create_task(self._logins.try_until_clear(case, endpoint, deadline))
-        finally:
-            await measures
+            for endpoint in connector.endpoints():
+                group.create_task(self._logins.try_until_clear(case, endpoint, deadline))
 
     async def _agent_refuses(self, case: Case, connector: Connector) -> None:
         """Wait for every agent that answers this hook, also one that was lost: it may go on."""
@@ -93,7 +91,7 @@ class CaseRunner:
             silent = sorted(
                 a.name for a in known if connector.name in a.hooks and a.name not in acknowledged
             )
-        case.silent[connector.name] = tuple(silent)
+        case.not_acknowledged(connector.name, silent)
         if silent:
             text = f"{key}: not acknowledged within {_PATIENCE_S:.0f} s: {', '.join(silent)}"
             case.failures[key] = text
@@ -139,6 +137,8 @@ class CaseRunner:
                 await self._apply(case, connector, measure)
             if stage is Stage.CREDENTIALS:
                 self._credentials(case)
+        if connector is self._systems.directory and not ours:
+            self._credentials_stand(case, seen)
         await self._look_until_shut(case, connector, once=bool(ours))
 
     async def _look_until_shut(self, case: Case, connector: Connector, *, once: bool) -> None:
@@ -153,6 +153,11 @@ class CaseRunner:
             await asyncio.sleep(pause_s)
             case.observed(await connector.observe(case.account, case.order))
             once = False
+
+    def _credentials_stand(self, case: Case, seen: Observation) -> None:
+        """No measure is needed: this process has set them before, and they are untouched."""
+        if seen.sightings and all(s.outcome.shut for s in seen.sightings):
+            case.credentials_set = True
 
     def _credentials(self, case: Case) -> None:
         done = (EffectKind.DONE, EffectKind.UNCHANGED)

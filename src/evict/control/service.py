@@ -60,7 +60,7 @@ class ControlService:
             sources=SourceAddresses(config.probes.source_addresses),
         )
         self._revoking = Revoking(parts)
-        self._reinstating = Reinstating(parts)
+        self._reinstating = Reinstating(parts, self._revoking)
         self._doctor = Doctor(parts)
         self._status = Status(parts)
         self._ledger_calls = LedgerCalls(parts)
@@ -130,6 +130,7 @@ class ControlService:
             for entry in left:
                 try:
                     account = await self._parts.systems.directory.read(entry.body.account)
+                    self._revoking.start(account, Receipt(how=How.STANDING, entry=entry))
                 except AccountUnknown:
                     log.warning("case.account_gone", seq=entry.body.seq)
                     continue
@@ -138,7 +139,6 @@ class ControlService:
                     waiting.append(entry)
                     continue
                 log.info("case.resumed", seq=entry.body.seq)
-                self._revoking.start(account, Receipt(how=How.STANDING, entry=entry))
             left = waiting
             if left:
                 await asyncio.sleep(_RESUME_PAUSE_S)

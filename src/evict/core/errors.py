@@ -147,6 +147,14 @@ class NotAllowed(EvictError):
     exit_code = ExitCode.NO_PERMISSION
 
 
+class Interrupted(EvictError):
+    """A look was stopped before it had proven anything; what the ledger holds stands."""
+
+    code = "interrupted"
+    exit_code = ExitCode.TEMPORARY
+    retry = Retry.LATER
+
+
 class SystemFault(EvictError):
     """Base of everything that went wrong at one system; never raised itself.
 

@@ -69,7 +69,7 @@ def judge(expectation: Expectation, sightings: Iterable[Sighting], commit_at: da
 
     Of each method at each place the last clear look decides; where one of them came in, the door
     is open. A look that got no clear answer is held against the door unless the same method at
-    the same place got one. What ended before the commit proves only that it was open then.
+    the same place got one later. What ended before the commit proves only that it was open then.
     """
     seen = sorted((s for s in sightings if s.door == expectation.door), key=_ended_at)
     after = [s for s in seen if s.started_at >= commit_at]
@@ -135,9 +135,11 @@ def _say_closed(after: Sequence[Sighting], refusals: Sequence[Sighting]) -> tupl
     if not refusals:
         detail = next((s.detail for s in reversed(after) if s.detail), "")
         return Judgement.UNVERIFIABLE, detail or "nobody could look at it"
-    clear = {(r.method, r.where) for r in refusals}
-    if any((s.method, s.where) not in clear for s in unclear):
-        return Judgement.UNVERIFIABLE, unclear[-1].detail or "one look got no clear answer"
+    clear = {(s.method, s.where): s for s in after if s.outcome.open or s.outcome.shut}
+    for look in unclear:
+        later = clear.get((look.method, look.where))
+        if later is None or later.ended_at < look.ended_at:
+            return Judgement.UNVERIFIABLE, look.detail or "one look got no clear answer"
     return Judgement.SHUT, "; ".join(dict.fromkeys(s.detail for s in refusals if s.detail))
 
 

@@ -43,7 +43,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):
-    """One agent's word that its hooks refuse. `at` is the agent's clock, `after_ms` ours."""
+    """One agent's word that its hooks refuse, by the control plane's clock when it came in."""
 
     agent: str
     hooks: tuple[str, ...]

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from evict.core.door import Nature
 from evict.core.errors import Bug, EvidenceInvalid, EvidenceUntold
+from evict.core.sighting import Method
 from evict.core.verdict import Judgement, Verdict, judge, overall
 from evict.evidence import dsse
 from evict.evidence.statement import (
@@ -131,6 +132,10 @@ def _contradictions(statement: Statement) -> Iterator[str]:
         yield "the statement was made before the commit"
     if any(s.ended_at < s.started_at or s.ended_at > said.timeline.t4 for s in said.sightings):
         yield "a sighting ends before it begins, or after the statement was made"
+    agents = {f"agent {a.agent}" for a in said.acknowledgements}
+    hooks = (s for s in said.sightings if s.method is Method.HOOK and s.outcome.shut)
+    if any(s.where not in agents for s in hooks):
+        yield "a hook is said to refuse, and no agent of that name acknowledged it"
     yield from _verdict_contradictions(said)
 
 

@@ -15,6 +15,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from evict.core.errors import LedgerDamaged
+
 _MAGIC: Final = b"evictmk1"
 _SIZE: Final = len(_MAGIC) + 8 + 32 + 32
 
@@ -49,3 +51,13 @@ class Mark:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def refuse_a_lost_file(path: Path) -> None:
+    """Raise `LedgerDamaged` where entries were marked and the ledger's file is not there."""
+    mark = read_mark(path)
+    if mark and mark[0] and not (path.exists() and path.stat().st_size):
+        raise LedgerDamaged(
+            f"the ledger {path} is gone, and it had {mark[0]} entries: restore a backup",
+            seq=mark[0],
+        )

@@ -62,3 +62,19 @@ def refuse_senseless(order: LedgerOrder) -> None:
     until = order.tickets_dead_until
     if until is not None and (order.kind is not Kind.REINSTATEMENT or until.utcoffset() is None):
         raise UsageError("only a reinstatement says until when tickets are dead, with a time zone")
+
+
+def refuse_other_content(order: LedgerOrder, entry: Entry) -> None:
+    """Raise `UsageError` where the entry of this request id was another order.
+
+    Where the personal part was erased, only the rest can be compared.
+    """
+    body = entry.body
+    same = (
+        (body.kind, body.account, body.hold_queue, body.tickets_dead_until)
+        == (order.kind, order.account, order.hold_queue, order.tickets_dead_until)
+    ) and entry.personal in (None, order.personal)
+    if not same:
+        raise UsageError(
+            f"request {order.request} was stored as entry {body.seq} with other content"
+        )

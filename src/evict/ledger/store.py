@@ -22,8 +22,8 @@ from evict.ledger.database import SCHEMA, Database
 from evict.ledger.feed import WireEntry
 from evict.ledger.journal import Journal
 from evict.ledger.load import ADOPTED, VERSION, Loaded, is_empty, load
-from evict.ledger.mark import Mark, read_mark
-from evict.ledger.order import How, LedgerOrder, Receipt
+from evict.ledger.mark import Mark, read_mark, refuse_a_lost_file
+from evict.ledger.order import How, LedgerOrder, Receipt, refuse_other_content
 from evict.ledger.state import Draft, Head, Row, State
 
 _SINCE: Final = (
@@ -69,7 +69,7 @@ class LedgerStore:
         self.path = path
         self.on_stored: Callable[[Sequence[Entry]], None] | None = None
         self._now = now
-        _refuse_a_lost_file(path)
+        refuse_a_lost_file(path)
         self.database = Database(path, create=create)
         try:
             loaded = self._load()
@@ -131,7 +131,7 @@ class LedgerStore:
         for order, (how, seq) in zip(orders, placed, strict=True):
             entry = rows.get(seq) or self.entry(seq)
             if how is How.REPEATED:
-                _refuse_other_content(order, entry)
+                refuse_other_content(order, entry)
             receipts.append(Receipt(how=how, entry=entry))
         if draft.rows:
             self._store(draft)
@@ -291,28 +291,6 @@ def _insert(connection: apsw.Connection, rows: Sequence[Row]) -> None:
         "INSERT INTO personal (seq, salt, content) VALUES (?, ?, ?)",
         ((row.entry.body.seq, row.salt, row.content) for row in rows),
     )
-
-
-def _refuse_other_content(order: LedgerOrder, entry: Entry) -> None:
-    """Where the personal part was erased, only the rest can be compared."""
-    body = entry.body
-    same = (
-        (body.kind, body.account, body.hold_queue, body.tickets_dead_until)
-        == (order.kind, order.account, order.hold_queue, order.tickets_dead_until)
-    ) and entry.personal in (None, order.personal)
-    if not same:
-        raise UsageError(
-            f"request {order.request} was stored as entry {body.seq} with other content"
-        )
-
-
-def _refuse_a_lost_file(path: Path) -> None:
-    mark = read_mark(path)
-    if mark and mark[0] and not (path.exists() and path.stat().st_size):
-        raise LedgerDamaged(
-            f"the ledger {path} is gone, and it had {mark[0]} entries: restore a backup",
-            seq=mark[0],
-        )
 
 
 def _refuse_a_short_chain(path: Path, state: State, database: Database) -> None:

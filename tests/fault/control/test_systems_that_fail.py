@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers and disks that fail in the middle: what is said, what is done anyway, what is made good."""
+"""Servers and disks that fail in the middle: what is said, done anyway, and made good."""
 
 from __future__ import annotations
 

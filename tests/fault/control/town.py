@@ -34,10 +34,10 @@ UPN = f"{NAME}@corp.test"
 
 
 class Dovecot(FakeDoveadm):
-    """Nobody has a Sieve script here."""
+    """Nobody has a home, hence a Sieve script, here."""
 
     def _one(self, name: str, parameters: dict[str, Any], tag: str) -> list[Any]:
-        if name == "sieveList" and self.mode == "ok":
+        if name == "user" and self.mode != "busy":
             self.commands.append((name, parameters))
             return ["error", {"type": "exitCode", "exitCode": 67}, tag]
         return super()._one(name, parameters, tag)

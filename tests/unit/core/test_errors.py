@@ -13,7 +13,9 @@ def tree(top: type[EvictError]) -> list[type[EvictError]]:
     return [top, *(found for below in top.__subclasses__() for found in tree(below))]
 
 
-CONCRETE = [kind for kind in tree(EvictError) if kind not in ABSTRACT]
+CONCRETE = [
+    kind for kind in tree(EvictError) if kind not in ABSTRACT and kind.__module__ == errors.__name__
+]
 
 
 def make(kind: type[EvictError]) -> EvictError:

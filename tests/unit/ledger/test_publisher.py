@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,9 +51,9 @@ async def feed(tmp_path: Path) -> AsyncIterator[Feed]:
         yield made
 
 
-async def eventually(true: object) -> None:
+async def eventually(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not (callable(true) and true()):
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -71,6 +71,7 @@ class DovecotConnector:
         self._tool = Tool(system=section.name, prefix=section.command_prefix)
         self._ticket_life_minutes = ticket_life_minutes
         self._probe_network = probe_network
+        self._others: dict[str, set[str]] = {}
 
     @property
     def name(self) -> str:
@@ -101,7 +102,10 @@ class DovecotConnector:
             forms = self._forms(account, order)
             counts = Counter(s.protocol for s in sessions if _belongs(s, forms))
             known = {door.protocol for door in self._doors.sessions}
-            also = tuple(self._doors.session(name) for name in sorted(counts.keys() - known))
+            # Seen once, looked for ever after: else its door would stay open when it is gone.
+            others = self._others.setdefault(account.id, set()) if counts.keys() - known else set()
+            others |= counts.keys() - known
+            also = tuple(map(self._doors.session, sorted(self._others.get(account.id, ()))))
             sightings = [look.counted(d, counts) for d in (*self._doors.sessions, *also)]
             facts += [f"live sessions: {n} {protocol}" for protocol, n in sorted(counts.items())]
         if isinstance(scripts, SystemFault):

@@ -13,4 +13,5 @@ def conversations(decide: Decide, api_key: Secret) -> Callable[[], Conversation]
     Args:
         api_key: the value that auth_policy_server_api_header sends as X-API-Key.
     """
-    return lambda: Conversation(decide, api_key)
+    heads: dict[bytes, int] = {}
+    return lambda: Conversation(decide, api_key, heads)

@@ -8,6 +8,7 @@ an access(5) action and an empty line).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -25,7 +26,11 @@ NOT_NOW: Final = b"action=421 4.3.2 Service not available, try again later\n\n"
 _KIND: Final = b"request=smtpd_access_policy\n"
 """The first line that Postfix sends."""
 _NAME: Final = b"\nsasl_username="
+_NAME_LENGTH: Final = len(_NAME)
+_end: Final = re.compile(rb"\n\n").search
+"""Twice as fast as bytes.find: that is slow at needles of two bytes."""
 _MECHANISM: Final = b"\nsasl_method="
+_MECHANISM_LENGTH: Final = len(_MECHANISM)
 
 
 class Conversation:
@@ -45,10 +50,24 @@ class Conversation:
 
     def receive(self, data: bytes) -> bytes:
         """Take what came; give the answers to all whole requests in it, in order."""
-        if self.ended:
-            return b""
         if self._buffer:
             data = self._buffer + data
+        found = _end(data)
+        if (
+            found is not None
+            and found.end() == len(data)  # one whole request: Postfix waits for the answer
+            and len(data) <= MAX_REQUEST
+            and data.startswith(_KIND)
+            and not self.ended
+        ):
+            self._buffer = b""
+            return self._answer(data, 0, len(data) - 1)
+        return self._receive_many(data)
+
+    def _receive_many(self, data: bytes) -> bytes:
+        """Several requests, half a one, or what is none."""
+        if self.ended:
+            return b""
         answers = []
         start = 0
         while (end := data.find(b"\n\n", start)) >= 0:
@@ -60,20 +79,17 @@ class Conversation:
         self._buffer = data[start:]
         if len(self._buffer) > MAX_REQUEST:
             self.ended = True
-        return answers[0] if len(answers) == 1 else b"".join(answers)
+        return b"".join(answers)
 
     def _answer(self, data: bytes, start: int, end: int) -> bytes:
         """The first attribute of a name counts, whatever a later line says."""
-        login = _value(data, _NAME, start, end)
+        at = data.find(_NAME, start, end) + _NAME_LENGTH
+        if at < _NAME_LENGTH:
+            return LET_IN
+        login = data[at : data.find(b"\n", at, end)]
         if not login:
             return LET_IN
-        verdict = self._decide(login, _value(data, _MECHANISM, start, end))
+        at = data.find(_MECHANISM, start, end) + _MECHANISM_LENGTH
+        mechanism = data[at : data.find(b"\n", at, end)] if at >= _MECHANISM_LENGTH else b""
+        verdict = self._decide(login, mechanism)
         return LET_IN if verdict else NOT_NOW if verdict is None else REFUSE
-
-
-def _value(data: bytes, attribute: bytes, start: int, end: int) -> bytes:
-    at = data.find(attribute, start, end)
-    if at < 0:
-        return b""
-    at += len(attribute)
-    return data[at : data.find(b"\n", at, end)]

@@ -65,6 +65,16 @@ async def test_without_a_hook_nothing_is_promised_and_a_ticket_is_nobodys_to_pro
     assert "ticket" in promised["dovecot/imap/ticket"].note
 
 
+async def test_a_service_without_a_port_of_ours_is_looked_for_until_it_is_seen_to_be_gone() -> None:
+    async with FakeMailboxes(HOST) as server, connected(server) as dovecot:
+        server.sessions = [("alice", "submission")]
+        before = await dovecot.observe(ALICE, order())
+        server.sessions = []
+        after = await dovecot.observe(ALICE, order())
+    assert outcomes(before)["dovecot/submission/session"] is Outcome.PRESENT
+    assert outcomes(after)["dovecot/submission/session"] is Outcome.EMPTY
+
+
 async def test_sessions_are_counted_by_whatever_name_the_list_has() -> None:
     async with FakeMailboxes(HOST) as server, connected(server) as dovecot:
         server.sessions = [
