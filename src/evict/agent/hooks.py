@@ -183,7 +183,7 @@ class _Turn:
 
     The look comes after the last of them was read, so whatever was pushed before one of their
     bytes was sent counts, in whatever order the loop serves its sockets and however the questions
-    lie in the reads. It costs half a microsecond or more; with many connections one serves many.
+    lie in the reads. It costs a system call; with many connections one serves many.
     """
 
     __slots__ = ("look", "waiting")

@@ -192,3 +192,10 @@ def test_a_method_whose_last_word_was_a_success_is_nothing_to_rest_on() -> None:
     ]
     verdict = judge(PLAIN, looks, COMMIT)
     assert (verdict.judgement, verdict.rests_on) == (Judgement.SHUT, (Method.NEGATIVE_LOGIN,))
+
+
+def test_an_earlier_clear_look_does_not_cancel_a_later_blind_one() -> None:
+    empty = seen(Outcome.EMPTY, 10, method=Method.LIST)
+    blind = seen(Outcome.UNREACHABLE, 60, method=Method.LIST)
+    assert word(empty, blind) is Judgement.UNVERIFIABLE
+    assert word(empty, blind, seen(Outcome.EMPTY, 90, method=Method.LIST)) is Judgement.SHUT
