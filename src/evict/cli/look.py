@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +15,13 @@ from evict.control import api
 from evict.core.errors import ExitCode
 
 Rows = list[dict[str, Any]]
+
+_AGENTS: Final = {
+    "agent": "agent",
+    "connected": "connected",
+    "seq": "entry",
+    "hooks": "answers hooks of",
+}
 
 
 def print_rows(out: Output, rows: Rows, columns: dict[str, str]) -> None:
@@ -96,9 +103,7 @@ def status(account: str = "", *, json: Json = False, config: ConfigPath = None) 
         "evidence": "evidence",
     }
     print_rows(out, found["accounts"], columns)
-    print_rows(
-        out, found["agents"], {"agent": "agent", "seq": "entry", "hooks": "answers hooks of"}
-    )
+    print_rows(out, found["agents"], _AGENTS)
     return ExitCode.OK
 
 

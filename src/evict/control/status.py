@@ -5,6 +5,7 @@ from typing import Any
 
 from evict.control.parts import Parts
 from evict.core.revocation import Standing
+from evict.ledger.publisher import AgentState
 
 
 class Status:
@@ -28,13 +29,8 @@ class Status:
         return {
             "accounts": [await self._account(standing) for standing in chosen],
             "agents": [
-                {
-                    "agent": a.name,
-                    "seq": a.acknowledged_seq,
-                    "behind": head.seq - a.acknowledged_seq,
-                    "hooks": list(a.hooks),
-                }
-                for a in self._publisher.agents()
+                *(_agent(a, head.seq, connected=True) for a in self._publisher.agents()),
+                *(_agent(a, head.seq, connected=False) for a in self._publisher.lost_agents()),
             ],
             "ledger": {"seq": head.seq, "epoch": head.epoch},
         }
@@ -54,3 +50,14 @@ class Status:
             "verdict": last.verdict if last else "not looked at",
             "evidence": last.evidence if last else "",
         }
+
+
+def _agent(agent: AgentState, head: int, *, connected: bool) -> dict[str, Any]:
+    """One that was lost goes on by its last view, wherever it is."""
+    return {
+        "agent": agent.name,
+        "connected": "yes" if connected else "LOST",
+        "seq": agent.acknowledged_seq,
+        "behind": head - agent.acknowledged_seq,
+        "hooks": list(agent.hooks),
+    }
