@@ -201,19 +201,20 @@ class _Turn:
         try:
             self.look()
             for connection, data in waiting:
-                connection.answer(data)
+                if not connection.transport.is_closing():
+                    connection.answer(data)
         except BaseException:
             for connection, _ in waiting:
-                connection.abort()
+                connection.transport.abort()
             raise
 
 
 class _Connection(asyncio.Protocol):
     """Moves bytes between the socket and the conversation; nothing else is on this path."""
 
-    __slots__ = ("_conversation", "_open", "_receive", "_transport", "_turn", "_write")
+    __slots__ = ("_conversation", "_open", "_receive", "_turn", "_write", "transport")
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
     _write: Callable[[bytes], None]
 
     def __init__(
@@ -225,9 +226,9 @@ class _Connection(asyncio.Protocol):
         self._turn = turn
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._write = self._transport.write
-        self._open.add(self._transport)
+        self.transport = cast("asyncio.Transport", transport)
+        self._write = self.transport.write
+        self._open.add(self.transport)
 
     def data_received(self, data: bytes) -> None:
         turn = self._turn
@@ -241,23 +242,18 @@ class _Connection(asyncio.Protocol):
 
     def answer(self, data: bytes) -> None:
         """The feed was looked at since `data` was read."""
-        if self._transport.is_closing():
-            return
         answer = self._receive(data)
         if answer:
             self._write(answer)
         if self._conversation.ended:
-            self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Whoever does not read the answers is not asked for more."""
-        self._transport.pause_reading()
+        self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason is the same
-        self._open.discard(self._transport)
+        self._open.discard(self.transport)

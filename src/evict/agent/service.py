@@ -66,17 +66,20 @@ class _Agent:
     def __init__(self, config: Config) -> None:
         separators = "".join(sorted({d.master_separator or "" for d in config.dovecot}))
         self._replica = Replica(separators=separators)
-        self._hooks: list[Hook] = [
-            *(self._dovecot_hook(d.name, d.hook) for d in config.dovecot if d.hook),
-            *(self._postfix_hook(p.name, p.hook) for p in config.postfix if p.hook),
-        ]
         self._follower = Follower(
             config.control.feed,
             self._replica,
             agent=config.agent.name,
-            hooks=tuple(hook.name for hook in self._hooks),
+            hooks=(
+                *(d.name for d in config.dovecot if d.hook),
+                *(p.name for p in config.postfix if p.hook),
+            ),
             cut=self._cut,
         )
+        self._hooks: list[Hook] = [
+            *(self._dovecot_hook(d.name, d.hook) for d in config.dovecot if d.hook),
+            *(self._postfix_hook(p.name, p.hook) for p in config.postfix if p.hook),
+        ]
         self._doveadms = [_doveadm(section) for section in config.dovecot]
         self._cutters: Sequence[Cutter] = [
             DovecotCutter(
@@ -93,14 +96,10 @@ class _Agent:
                 self._hooks,
             )
 
-    def _look(self) -> None:
-        """What every hook does before it asks the replica: take what the feed has brought."""
-        self._follower.drain()
-
     def _dovecot_hook(self, name: str, settings: DovecotHook) -> Hook:
         key = read_secret(settings.api_key_file)
         converse = dovecot.conversations(self._replica.decide, key)
-        return Listener(name, [TcpAddress(settings.listen)], converse, self._look)
+        return Listener(name, [TcpAddress(settings.listen)], converse, self._follower.drain)
 
     def _postfix_hook(self, name: str, settings: PostfixHook) -> Hook:
         addresses: list[Address] = []
@@ -109,7 +108,7 @@ class _Agent:
         if settings.listen is not None:
             addresses.append(TcpAddress(settings.listen))
         converse = postfix.conversations(self._replica.decide)
-        return Listener(name, addresses, converse, self._look)
+        return Listener(name, addresses, converse, self._follower.drain)
 
     def _cut(self, change: Change) -> None:
         for cutter in self._cutters:

@@ -109,7 +109,7 @@ class Conversation:
             return b""
         if not self._between:
             return self._parse(data)
-        head, _, body = data.partition(_END_OF_HEAD)
+        head, _, body = data.rpartition(_END_OF_HEAD)
         if self._heads.get(head) == len(body):
             return self._allow(body)
         answer = self._parse(data)

@@ -82,14 +82,20 @@ class Conversation:
         return b"".join(answers)
 
     def _answer(self, data: bytes, start: int, end: int) -> bytes:
-        """The first attribute of a name counts, whatever a later line says."""
-        at = data.find(_NAME, start, end) + _NAME_LENGTH
-        if at < _NAME_LENGTH:
+        """The first login name counts, and the mechanism before it, next to it: so says Postfix."""
+        found = data.find(_NAME, start, end)
+        if found < 0:
             return LET_IN
+        at = found + _NAME_LENGTH
         login = data[at : data.find(b"\n", at, end)]
         if not login:
             return LET_IN
-        at = data.find(_MECHANISM, start, end) + _MECHANISM_LENGTH
-        mechanism = data[at : data.find(b"\n", at, end)] if at >= _MECHANISM_LENGTH else b""
+        at = data.rfind(_MECHANISM, start, found + 1)
+        if at < 0:
+            at = data.find(_MECHANISM, found, end)
+        mechanism = b""
+        if at >= 0:
+            at += _MECHANISM_LENGTH
+            mechanism = data[at : data.find(b"\n", at, end)]
         verdict = self._decide(login, mechanism)
         return LET_IN if verdict else NOT_NOW if verdict is None else REFUSE

@@ -85,3 +85,20 @@ def test_a_request_without_an_end_ends_the_connection() -> None:
     whole = Conversation(decide)
     assert whole.receive(b"request=smtpd_access_policy\nx=" + b"y" * MAX_REQUEST + b"\n\n") == b""
     assert whole.ended
+
+
+@pytest.mark.parametrize(
+    ("attributes", "answer"),
+    [
+        (b"sasl_method=GSSAPI\nsasl_username=bob\n", policy.REFUSE),
+        (b"sasl_username=bob\nsasl_method=GSSAPI\n", policy.REFUSE),
+        (b"sasl_username=bob\nsasl_method=PLAIN\n", policy.LET_IN),
+        (b"x=sasl_method=GSSAPI\nsasl_username=bob\n", policy.LET_IN),
+        (b"sasl_method=\nsasl_username=bob\n", policy.LET_IN),
+    ],
+)
+def test_the_mechanism_is_found_on_either_side_of_the_name(
+    attributes: bytes, answer: bytes
+) -> None:
+    sent = b"request=smtpd_access_policy\n" + attributes + b"\n"
+    assert Conversation(decide).receive(sent) == answer
