@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -91,7 +91,7 @@ class DovecotConnector:
         """
         started = datetime.now(UTC)
         sessions, scripts = await asyncio.gather(
-            _looked(self._doveadm.who()), _looked(self._scripts.of(account))
+            _looked(self._doveadm.who), _looked(lambda: self._scripts.of(account))
         )
         look = _Look(started, urlsplit(self._section.doveadm_url).netloc.rpartition("@")[2])
         facts: list[str] = []
@@ -198,9 +198,10 @@ class DovecotConnector:
         )
 
 
-async def _looked(look: Awaitable[_Seen]) -> _Seen | SystemFault:
+async def _looked(look: Callable[[], Awaitable[_Seen]]) -> _Seen | SystemFault:
+    """A call, not a coroutine: what is cancelled before its turn leaves nothing unawaited."""
     try:
-        return await look
+        return await look()
     except SystemFault as fault:
         return fault
 
