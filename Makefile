@@ -39,7 +39,7 @@ live-up: ready ## start the real estate and Evict on it, for people; says how to
 	@tools/need-root live-up
 	@$(PY) -m estate up
 
-bench: ready ## all benchmarks; those on the real estate need root and some ten minutes
+bench: ready ## all benchmarks; those on the real estate need root and some 25 minutes
 	@tools/bench
 
 .PHONY: ready
