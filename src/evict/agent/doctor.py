@@ -32,7 +32,12 @@ class PauseSocket:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        sock = self._address.bind()
+        try:
+            sock = self._address.bind()
+        except OSError as error:
+            raise ConfigError(
+                f"agent.control_socket {self._address} cannot be made: {error.strerror}"
+            ) from error
         self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=_MAX_LINE)
 
     async def stop(self) -> None:

@@ -77,8 +77,10 @@ def exit_code_of(error: BaseException) -> int:
 def exit_with(error: BaseException) -> NoReturn:
     """Say an error in one line on stderr, `evict: text [code]`, and end with its exit code.
 
-    What nobody expected is ours: it comes with its trace and exit code 70.
+    Of a group of expected ones the first is said: the others fell with it. What nobody expected is
+    ours: it comes with its trace and exit code 70.
     """
+    error = _first_expected(error)
     match error:
         case CommandFailed():
             line = f"{escape(error.text)} [{error.told_code}]"
@@ -92,3 +94,13 @@ def exit_with(error: BaseException) -> NoReturn:
             line = f"this should not happen, please report it: {type(error).__name__} [bug]"
     sys.stderr.write(f"evict: {line}\n")
     raise SystemExit(int(exit_code_of(error)))
+
+
+def _first_expected(error: BaseException) -> BaseException:
+    """The first leaf of an exception group that holds nothing but expected errors."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    _, others = error.split(EvictError)
+    if others is not None:
+        return error
+    return _first_expected(error.exceptions[0])

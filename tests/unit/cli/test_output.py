@@ -77,3 +77,20 @@ def test_no_colour_and_no_markup_reach_a_pipe(capsys: pytest.CaptureFixture[str]
     out = Output()
     out.page.print("[red]x[/red] :smile: 12", style="bold red")
     assert capsys.readouterr().out == "[red]x[/red] :smile: 12\n"
+
+
+def test_of_a_group_of_expected_errors_the_first_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inner = ExceptionGroup("tasks", [ConfigError("the socket cannot be made")])
+    with pytest.raises(SystemExit) as ended:
+        exit_with(ExceptionGroup("tasks", [inner]))
+    assert ended.value.code == 78
+    assert capsys.readouterr().err == "evict: the socket cannot be made [config]\n"
+
+
+def test_a_group_with_one_of_ours_in_it_is_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        exit_with(ExceptionGroup("tasks", [ConfigError("no"), ValueError("ours")]))
+    assert ended.value.code == 70
+    assert "[bug]" in capsys.readouterr().err
