@@ -8,16 +8,12 @@ does falls on both. Needs gcc, taskset and nginx, and two CPUs.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +27,7 @@ from bench.hook_rig import (
     dovecot_question,
     postfix_question,
 )
+from bench.sheet import Row, finish, machine
 
 SOURCES = Path(__file__).parent / "c"
 NGINX_PORT = 4090
@@ -200,25 +197,6 @@ def ten_thousand(rig: Rig, folder: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu,
-        "cpus": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load_1min": os.getloadavg()[0],
-    }
-
-
 def measure(*, quick: bool) -> dict[str, Any]:
     rounds, seconds = (3, 0.5) if quick else (9, 2.0)
     with tempfile.TemporaryDirectory(prefix="evict-bench-") as name:
@@ -227,7 +205,6 @@ def measure(*, quick: bool) -> dict[str, Any]:
         build(folder)
         with Rig(folder, agent_cpu=SERVER_CPU) as rig:
             return {
-                "machine": machine(),
                 "postfix_against_echo": against_echo(folder, rounds, seconds, cpu=1),
                 "postfix_against_echo_same_cpu": against_echo(folder, rounds, seconds, SERVER_CPU),
                 "dovecot_against_nginx": against_nginx(folder, rounds, seconds),
@@ -237,36 +214,34 @@ def measure(*, quick: bool) -> dict[str, Any]:
             }
 
 
-def table(result: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
-    """What, measured, to reach, reached."""
+def table(result: dict[str, Any]) -> Iterator[Row]:
+    """Every figure that has a target."""
     for key, where in (("", "other CPU"), ("_same_cpu", "same CPU")):
         part = result[f"postfix_against_echo{key}"]
         for figure, limit in (("p50_us", 1.3), ("p99_us", 2.0)):
             ratio, hook, floor = (part[p][figure] for p in ("ratio", "hook", "floor"))
             what = f"Postfix hook against C ping-pong, {where}, {figure[:3]}"
-            yield (
-                what,
-                f"{ratio:.2f} x ({hook:.1f}/{floor:.1f} us)",
-                f"<= {limit} x",
-                ratio <= limit,
-            )
+            said = f"{ratio:.2f} x ({hook:.1f}/{floor:.1f} us)"
+            yield Row(what=what, reached=said, to_reach=f"<= {limit} x", met=ratio <= limit)
     part = result["dovecot_against_nginx"]
     ratio, hook, floor = (part[p]["rps"] for p in ("ratio", "hook", "floor"))
     what = "Dovecot hook against nginx return 204, 64 connections"
-    yield what, f"{ratio:.2f} x ({hook:.0f}/{floor:.0f} a s)", ">= 0.9 x", ratio >= 0.9
+    said = f"{ratio:.2f} x ({hook:.0f}/{floor:.0f} a s)"
+    yield Row(what=what, reached=said, to_reach=">= 0.9 x", met=ratio >= 0.9)
     for hook_name, part in result["commit_to_refusal"].items():
         what = f"durable entry to first refusal, {hook_name}, p50"
         said = (
             f"{part['p50_ms']:.2f} ms (p99 {part['p99_ms']:.2f}, write {part['write_p50_ms']:.2f})"
         )
-        yield what, said, "<= 1 ms", part["p50_ms"] <= 1
+        yield Row(what=what, reached=said, to_reach="<= 1 ms", met=part["p50_ms"] <= 1)
     part = result["after_the_push"]
     what = "a yes to a question asked after the push"
-    yield what, f"{part['yes']} of {part['asked']}", "0", part["yes"] == 0
+    said = f"{part['yes']} of {part['asked']}"
+    yield Row(what=what, reached=said, to_reach="0", met=part["yes"] == 0)
     part = result["ten_thousand"]
     what = "10,000 leavers in one order, refused after"
     said = f"{part['s']:.2f} s (worst {part['worst_s']:.2f}, write {part['write_s']:.2f})"
-    yield what, said, "<= 0.5 s", part["s"] <= 0.5
+    yield Row(what=what, reached=said, to_reach="<= 0.5 s", met=part["s"] <= 0.5)
 
 
 def main() -> int:
@@ -274,14 +249,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--quick", action="store_true", help="few rounds: shows that it works")
     options = parser.parse_args()
+    facts = machine()
     result = measure(quick=options.quick)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
-    print(", ".join(f"{key} {value}" for key, value in result["machine"].items()))
-    rows = list(table(result))
-    for what, measured, goal, reached in rows:
-        print(f"{what:<58} {measured:<42} {goal:<10} {'yes' if reached else 'NO'}")
-    return 0 if all(reached for *_, reached in rows) else 1
+    return finish("the hooks", facts, list(table(result)), result, options.json)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,17 @@ from contextlib import closing
 
 import msgspec
 
+from evict.cli.output import CommandFailed
 from evict.config.model import Config
 from evict.control import api
 from evict.core.errors import Bug, NotAllowed, ServiceUnavailable, UsageError
 
 
-def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
-    """Send one request and give what comes back, line by line, until `End` or `Failed`.
+def lines(config: Config, request: api.Request) -> Iterator[api.Told]:
+    """Send one request and give what comes back, line by line, until `End`.
 
     Raises:
+        CommandFailed: the control plane answered with an error.
         ServiceUnavailable: nobody answers and some server asks the agent, so that only
             `evict serve` may hold the state.
         NotAllowed: the socket is there, and this user may not connect.
@@ -30,6 +32,13 @@ def lines(config: Config, request: api.Request) -> Iterator[api.Line]:
         api.encode(request)
     except UnicodeEncodeError as error:
         raise UsageError("an argument of the command is not UTF-8") from error
+    for line in _any_lines(config, request):
+        if isinstance(line, api.Failed):
+            raise CommandFailed(line.code, line.exit_code, line.text)
+        yield line
+
+
+def _any_lines(config: Config, request: api.Request) -> Iterator[api.Line]:
     connection = _connect(config)
     if connection is not None:
         with closing(connection):
@@ -110,12 +119,8 @@ def _embedded(config: Config, request: api.Request) -> Iterator[api.Line]:
 
 
 def answer(config: Config, request: api.Request) -> object:
-    """The data of a look. Raises `EvictError` as the control plane said it."""
-    from evict.cli.output import CommandFailed  # noqa: PLC0415
-
+    """The data of a look. Raises as `lines`."""
     for line in lines(config, request):
         if isinstance(line, api.Answer):
             return line.data
-        if isinstance(line, api.Failed):
-            raise CommandFailed(line.code, line.exit_code, line.text)
     raise Bug("the control plane ended without an answer")

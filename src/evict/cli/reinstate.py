@@ -11,7 +11,7 @@ from rich.text import Text
 
 from evict.cli import link
 from evict.cli.options import ConfigPath, Json, read_settings
-from evict.cli.output import CommandFailed, Output
+from evict.cli.output import Output
 from evict.cli.progress import ProgressView
 from evict.control import api
 from evict.control import progress as told
@@ -66,8 +66,6 @@ def reinstate(
     with ProgressView(out.talk) as view:
         for line in link.lines(read_settings(config), request):
             match line:
-                case api.Failed():
-                    raise CommandFailed(line.code, line.exit_code, line.text)
                 case api.End():
                     code = line.exit_code
                 case api.Password():

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from evict.cli import link
 from evict.cli.look import print_plan
 from evict.cli.options import ConfigPath, Json, read_settings
-from evict.cli.output import CommandFailed, Output
+from evict.cli.output import Output
 from evict.cli.progress import ProgressView
 from evict.cli.report import conclude, print_report
 from evict.control import api
@@ -105,8 +105,6 @@ def _follow(out: Output, request: api.Revoke, config: Path | None) -> ExitCode:
     with ProgressView(out.talk) as view:
         for line in link.lines(read_settings(config), request):
             match line:
-                case api.Failed():
-                    raise CommandFailed(line.code, line.exit_code, line.text)
                 case api.End():
                     code = line.exit_code
                 case told.CaseReport():

@@ -93,7 +93,10 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     text: str
 
 
-Line = Event | Answer | Password | End | Failed
+Told = Event | Answer | Password | End
+"""What comes of a request that was not refused as a whole."""
+
+Line = Told | Failed
 
 _encoder: Final = msgspec.json.Encoder()
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)

@@ -12,11 +12,11 @@ from evict.control import acknowledged
 from evict.control.acknowledged import AgentSaid
 from evict.control.progress import DoorJudged, Event, MeasureDone, Refusing
 from evict.core.account import Account
-from evict.core.door import Credential, Door
+from evict.core.door import Door
 from evict.core.errors import LedgerFull
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.core.revocation import Entry
-from evict.core.sighting import Method, Outcome, Sighting
+from evict.core.sighting import Sighting
 from evict.core.verdict import Expectation, Judgement, Verdict, judge
 from evict.systems.base import Observation, Order, Passwords
 
@@ -80,26 +80,7 @@ class Case:
         self._blind.pop(seen.system, None)
         self.facts[seen.system] = seen.facts
         self.expect(seen.expectations)
-        self.see(*seen.sightings, *self._gone(seen))
-
-    def _gone(self, seen: Observation) -> list[Sighting]:
-        """EMPTY for sessions that an earlier list had and this one has not, of any protocol."""
-        listed = [
-            s
-            for s in seen.sightings
-            if s.method is Method.LIST and s.door.credential is Credential.SESSION
-        ]
-        clear = [s for s in listed if s.outcome.open or s.outcome.shut]
-        if not clear:
-            return []
-        doors = {s.door for s in listed}
-        return [
-            structs.replace(clear[0], door=door, outcome=Outcome.EMPTY, detail="not on the list")
-            for door in self.expectations
-            if door.system == seen.system
-            and door.credential is Credential.SESSION
-            and door not in doors
-        ]
+        self.see(*seen.sightings)
 
     @property
     def silent_agents(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evict.config.model import Config
 from evict.control.cases import Cases
+from evict.control.orders import Orders
 from evict.control.sources import SourceAddresses
 from evict.control.systems import Systems
 from evict.ledger.publisher import Publisher
@@ -17,6 +18,7 @@ class Parts:
 
     config: Config
     systems: Systems
+    orders: Orders
     ledger: Ledger
     publisher: Publisher
     cases: Cases

@@ -12,11 +12,10 @@ from typing import Any
 from msgspec import structs
 
 from evict.control import api, views
-from evict.control.orders import Orders
 from evict.control.parts import Parts
 from evict.control.progress import Committed, Named, Note
 from evict.control.reinstatement import DEFAULT_TICKET_LIFE, Reinstatement, fresh_password
-from evict.control.revoking import Revoking
+from evict.control.revoking import Revoking, committed
 from evict.core.account import Account
 from evict.core.errors import EvictError, ExitCode, LedgerConflict, UsageError
 from evict.core.measure import BeforeImage
@@ -39,11 +38,7 @@ class Reinstating:
         self._cases = parts.cases
         self._revoking = revoking
         self._working: set[asyncio.Task[None]] = set()
-        self._orders = Orders(
-            parts.systems,
-            parts.config.protected,
-            own_account=parts.config.directory.bind_user,
-        )
+        self._orders = parts.orders
 
     async def reinstate(self, request: api.Reinstate, actor: str) -> AsyncIterator[api.Line]:
         """Events, the fresh password once, the end: 1 where something is not as it was before."""
@@ -82,8 +77,8 @@ class Reinstating:
                 async for line in self._put_back(request, actor, account, standing):
                     tell(line)
         except EvictError as error:
-            tell(error)
             await self._close_again(account)
+            tell(error)
         finally:
             tell(None)
 
@@ -138,14 +133,7 @@ class Reinstating:
                 tickets_dead_until=tickets_dead_until,
             )
         )
-        body = receipt.entry.body
-        return Committed(
-            account=account.id,
-            label=account.upn,
-            generation=body.generation,
-            seq=body.seq,
-            at=body.at,
-        )
+        return committed(account, receipt)
 
     async def _tickets_dead_until(self, account: Account, standing: Standing) -> datetime:
         """The life of a ticket taken at the last moment: until the directory was first written.

@@ -13,7 +13,7 @@ from evict.control import api, views
 from evict.control.case import Case, Emit
 from evict.control.cases import RunningCase
 from evict.control.dossier import EvidenceNotStored, Stored, report, statement, store
-from evict.control.orders import Orders, Resolved
+from evict.control.orders import Resolved
 from evict.control.parts import Parts
 from evict.control.progress import CaseReport, Committed, Named, Note, Refused, Refusing
 from evict.control.runner import CaseRunner
@@ -45,9 +45,7 @@ class Revoking:
         self._cases = parts.cases
         self._runner = CaseRunner(parts)
         self._stand = WitnessStand(parts)
-        self._orders = Orders(
-            parts.systems, config.protected, own_account=config.directory.bind_user
-        )
+        self._orders = parts.orders
         self._probe_key = load_probe_key(config.keys.probe_key_file)
         key_file = config.keys.signing_key_file
         self._signing_key = load_private_key(key_file) if key_file else None

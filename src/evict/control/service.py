@@ -16,6 +16,7 @@ from evict.control import api, views
 from evict.control.cases import Cases
 from evict.control.doctor import Doctor
 from evict.control.ledger_calls import LedgerCalls
+from evict.control.orders import Orders
 from evict.control.parts import Parts
 from evict.control.reinstating import Reinstating
 from evict.control.revoking import Revoking
@@ -51,9 +52,11 @@ class ControlService:
         )
         if config.has_hooks:
             await publisher.start()
+        systems = Systems(config)
         self._parts = parts = Parts(
             config=config,
-            systems=Systems(config),
+            systems=systems,
+            orders=Orders(systems, config.protected, own_account=config.directory.bind_user),
             ledger=ledger,
             publisher=publisher,
             cases=cases,

@@ -77,31 +77,23 @@ def _in_a_word(outcome: Outcome) -> str:
 
 
 async def plan(systems: Systems, account: Account, *, hold_queue: bool = False) -> dict[str, Any]:
-    """The measures that a revocation would carry out now."""
+    """The measures that a revocation would carry out now, and what could not be asked."""
     order = Order(
         generation=_OF_NO_ORDER,
         commit_at=datetime.now(UTC),
         forms=systems.forms(account),
         hold_queue=hold_queue,
     )
-    measures, failures = await planned(systems, account, order)
-    return {
-        "account": account.id,
-        "label": account.upn,
-        "measures": [_measure(m) for m in measures],
-        "failures": failures,
-    }
-
-
-async def planned(
-    systems: Systems, account: Account, order: Order
-) -> tuple[list[Measure], list[str]]:
-    """Measures in the order of their stages, and what could not be asked."""
     connectors = {c.name: c for c in systems.all}
     seen: list[Observation]
     seen, failures = await each(c.observe(account, order) for c in systems.all)
     measures = [m for o in seen for m in connectors[o.system].plan(account, o, order)]
-    return sorted(measures, key=lambda m: (m.stage, m.id)), failures
+    return {
+        "account": account.id,
+        "label": account.upn,
+        "measures": [_measure(m) for m in sorted(measures, key=lambda m: (m.stage, m.id))],
+        "failures": failures,
+    }
 
 
 def _measure(measure: Measure) -> dict[str, Any]:

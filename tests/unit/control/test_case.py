@@ -152,25 +152,3 @@ def test_a_done_measure_that_fails_later_is_a_failure() -> None:
     case.came_to(Effect(measure=WRITE.id, kind=EffectKind.DONE))
     case.came_to(Effect(measure=WRITE.id, kind=EffectKind.FAILED, detail="refused"))
     assert case.all_failures() == ("dovecot:write: refused",)
-
-
-def test_a_session_that_left_the_list_is_gone_whatever_protocol_it_had() -> None:
-    case = a_case()
-    strange = Door(system="dovecot", protocol="pop3", credential=Credential.SESSION)
-    known = Door(system="dovecot", protocol="imap", credential=Credential.SESSION)
-
-    def look(after_ms: int, *found: tuple[Door, Outcome]) -> Observation:
-        at = AT + timedelta(milliseconds=after_ms)
-        return Observation(
-            system="dovecot",
-            expectations=tuple(Expectation(door=door) for door, _ in found),
-            sightings=tuple(
-                Sighting(door=door, method=Method.LIST, outcome=outcome, started_at=at, ended_at=at)
-                for door, outcome in found
-            ),
-        )
-
-    case.observed(look(5, (known, Outcome.EMPTY), (strange, Outcome.PRESENT)))
-    assert case.seen_open("dovecot")
-    case.observed(look(9, (known, Outcome.EMPTY)))
-    assert not case.seen_open("dovecot")
