@@ -112,8 +112,9 @@ def _print(report: dict[str, Any], saw: list[Seen]) -> None:
         name = "/".join(
             (door["door"]["system"], door["door"]["protocol"], door["door"]["credential"])
         )
+        word = door["judgement"] if door["nature"] == "provable" else door["nature"]
         print(
-            f"   {name:34} {door['judgement']:13} last success {_text(door['last_success_ms'])},"
+            f"   {name:34} {word:13} last success {_text(door['last_success_ms'])},"
             f" first refusal {_text(door['first_refusal_ms'])}"
         )
     print("   and as the leaver's own mail programs saw it, without Evict's word:")
