@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from estate import services
 from estate.commands import EstateError
 from estate.layout import Layout
 from estate.run_as import EVICT, as_user, environment, run_as, start_as
@@ -117,11 +118,11 @@ def stop_detached(layout: Layout) -> None:
     for name in ("agent", "serve"):
         file = _pid_file(layout, name)
         if file.exists() and (pid := _evict_process(int(file.read_text()))) is not None:
-            os.kill(pid, signal.SIGTERM)
+            services.send({pid}, signal.SIGTERM)
             until = time.monotonic() + _STOP_S
             while _evict_process(pid) is not None:
                 if time.monotonic() > until:
-                    os.kill(pid, signal.SIGKILL)
+                    services.send({pid}, signal.SIGKILL)
                 time.sleep(0.02)
         file.unlink(missing_ok=True)
 

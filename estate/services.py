@@ -138,6 +138,13 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if (fields := _stat(pid)) is not None and fields[0] != "Z"}
 
 
+def send(pids: set[int], number: signal.Signals) -> None:
+    """Signal those that still run; one may end by itself between the look and the signal."""
+    for pid in alive(pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
@@ -154,12 +161,10 @@ def _stat(pid: int) -> tuple[str, int, int] | None:
 
 def _stop(name: str, leader: int) -> None:
     members = family(leader)
-    os.kill(leader, signal.SIGTERM)
+    send({leader}, signal.SIGTERM)
     if _ended(members):
         return
-    for pid in alive(members):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    send(members, signal.SIGKILL)
     if not _ended(members):
         raise EstateError(f"{name}: processes {sorted(alive(members))} do not end")
 

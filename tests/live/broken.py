@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -38,13 +37,11 @@ def down(lab: Lab, name: str) -> Iterator[None]:
 def hanging(lab: Lab, name: str) -> Iterator[None]:
     """Its processes stand still while the block runs: it takes connections and never answers."""
     members = _members(lab.layout, name)
-    for pid in members:
-        os.kill(pid, signal.SIGSTOP)
+    services.send(members, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in services.alive(members):
-            os.kill(pid, signal.SIGCONT)
+        services.send(members, signal.SIGCONT)
         if name == "dovecot":
             _end_throttling(lab)
 
@@ -52,8 +49,7 @@ def hanging(lab: Lab, name: str) -> Iterator[None]:
 def kill(lab: Lab, name: str) -> None:
     """SIGKILL for all its processes, as the kernel would when memory runs out."""
     members = _members(lab.layout, name)
-    for pid in services.alive(members):
-        os.kill(pid, signal.SIGKILL)
+    services.send(members, signal.SIGKILL)
     eventually(lambda: not services.alive(members), f"{name} is dead")
 
 
