@@ -30,6 +30,7 @@ def revoke(
     witness: Annotated[bool, Parameter(negative=())] = False,
     witness_ccache: Path | None = None,
     hold_queue: Annotated[bool, Parameter(negative=())] = False,
+    allow_bounce: Annotated[bool, Parameter(negative=())] = False,
     request_id: str | None = None,
     json: Json = False,
     config: ConfigPath = None,
@@ -55,6 +56,9 @@ def revoke(
         A file with a Kerberos service ticket of the leaver taken before, to be tried after.
     hold_queue
         Hold the leaver's queued mail in Postfix.
+    allow_bounce
+        Allow Exchange's mailbox quarantine, which ends every session in the store at once, but
+        makes mail to the leaver bounce and shuts delegates out too.
     request_id
         Id of this order: the same one again changes nothing.
     """
@@ -68,6 +72,7 @@ def revoke(
         witness=witness,
         witness_ccache="" if witness_ccache is None else str(witness_ccache.resolve()),
         hold_queue=hold_queue,
+        allow_bounce=allow_bounce,
         wait=wait,
         dry_run=dry_run,
     )

@@ -35,6 +35,7 @@ class Revoke(Struct, frozen=True, kw_only=True, tag="revoke", forbid_unknown_fie
     witness: bool = False
     witness_ccache: str = ""
     hold_queue: bool = False
+    allow_bounce: bool = False
     wait: bool = True
     dry_run: bool = False
 

@@ -77,7 +77,12 @@ class Revoking:
 
     async def _dry_run(self, request: api.Revoke, resolved: Resolved) -> api.Answer:
         plans = [
-            await views.plan(self._systems, account, hold_queue=request.hold_queue)
+            await views.plan(
+                self._systems,
+                account,
+                hold_queue=request.hold_queue,
+                allow_bounce=request.allow_bounce,
+            )
             for account in resolved.accounts
         ]
         refused = resolved.refused
@@ -98,7 +103,12 @@ class Revoking:
                 for a in accounts
             ]
             receipts = await self._ledger.append_many(
-                [structs.replace(order, hold_queue=request.hold_queue) for order in orders]
+                [
+                    structs.replace(
+                        order, hold_queue=request.hold_queue, allow_bounce=request.allow_bounce
+                    )
+                    for order in orders
+                ]
             )
         except BaseException:
             await asyncio.gather(*(watch.stop() for watch, _ in watches.values() if watch))
@@ -182,22 +192,32 @@ class Revoking:
             )
         ccache = Path(request.witness_ccache) if request and request.witness_ccache else None
         again = receipt.how is not How.STORED
-        hold_queue = receipt.entry.body.hold_queue or bool(request and request.hold_queue)
+        body = receipt.entry.body
+        hold_queue = body.hold_queue or bool(request and request.hold_queue)
+        allow_bounce = body.allow_bounce is True or bool(request and request.allow_bounce)
 
         async def work(case: Case) -> CaseReport:
             return await self._work(case, watch, ccache, again=again)
 
         def make(emit: Emit) -> Case:
-            return self._case(account, receipt.entry, emit, hold_queue=hold_queue)
+            return self._case(
+                account, receipt.entry, emit, hold_queue=hold_queue, allow_bounce=allow_bounce
+            )
 
-        extras = hold_queue or watch is not None or ccache is not None
+        extras = hold_queue or allow_bounce or watch is not None or ccache is not None
         return self._cases.start(account.id, make, work, join=not extras)
 
-    def _case(self, account: Account, entry: Entry, emit: Emit, *, hold_queue: bool) -> Case:
+    def _case(
+        self, account: Account, entry: Entry, emit: Emit, *, hold_queue: bool, allow_bounce: bool
+    ) -> Case:
         body = entry.body
         forms = entry.personal.forms if entry.personal else self._systems.forms(account)
         order = Order(
-            generation=body.generation, commit_at=body.at, forms=forms, hold_queue=hold_queue
+            generation=body.generation,
+            commit_at=body.at,
+            forms=forms,
+            hold_queue=hold_queue,
+            allow_bounce=allow_bounce,
         )
         first, second = (
             derive_password(self._probe_key, account.id, body.generation, step) for step in (1, 2)

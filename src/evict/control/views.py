@@ -76,13 +76,16 @@ def _in_a_word(outcome: Outcome) -> str:
     return "shut" if outcome.shut else str(outcome)
 
 
-async def plan(systems: Systems, account: Account, *, hold_queue: bool = False) -> dict[str, Any]:
+async def plan(
+    systems: Systems, account: Account, *, hold_queue: bool = False, allow_bounce: bool = False
+) -> dict[str, Any]:
     """The measures that a revocation would carry out now, and what could not be asked."""
     order = Order(
         generation=_OF_NO_ORDER,
         commit_at=datetime.now(UTC),
         forms=systems.forms(account),
         hold_queue=hold_queue,
+        allow_bounce=allow_bounce,
     )
     connectors = {c.name: c for c in systems.all}
     seen: list[Observation]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class Kind(StrEnum):
@@ -31,6 +31,8 @@ class Body(Struct, frozen=True, kw_only=True):
         request: id given by the caller; the same one appends once.
         personal: hex SHA-256 commitment to the personal part; "" where there is none.
         hold_queue: revocations: queued mail is to be held too.
+        allow_bounce: revocations: measures may be taken that make mail to the leaver bounce. Left
+            out of the bytes where it is not so: entries of before it existed stay as they are.
         tickets_dead_until: reinstatements: Kerberos tickets of before are refused until then.
     """
 
@@ -45,6 +47,7 @@ class Body(Struct, frozen=True, kw_only=True):
     request: str
     personal: str = ""
     hold_queue: bool = False
+    allow_bounce: bool | UnsetType = UNSET
     tickets_dead_until: datetime | None = None
 
 

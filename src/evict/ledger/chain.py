@@ -42,7 +42,11 @@ def decode_body(raw: bytes) -> Body:
         raise ValueError(f"the body cannot be read ({error})") from error
     if body.version != VERSION:
         raise ValueError(f"the body has the unknown version {body.version}")
-    if encode_body(body) != raw or body.at.utcoffset() != timedelta(0):
+    if (
+        encode_body(body) != raw
+        or body.at.utcoffset() != timedelta(0)
+        or body.allow_bounce is False
+    ):
         raise ValueError("the body is not in canonical form")
     return body
 

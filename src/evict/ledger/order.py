@@ -21,7 +21,7 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
         personal: names and reason; its forms are what the hooks will refuse.
         expected_generation: compare-and-set: the account's newest generation as the caller saw
             it, 0 where it had none; None: whatever it is.
-        hold_queue: revocations only.
+        hold_queue, allow_bounce: revocations only.
         tickets_dead_until: reinstatements only.
     """
 
@@ -31,6 +31,7 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
     personal: Personal
     expected_generation: int | None = None
     hold_queue: bool = False
+    allow_bounce: bool = False
     tickets_dead_until: datetime | None = None
 
 
@@ -73,6 +74,7 @@ def refuse_other_content(order: LedgerOrder, entry: Entry) -> None:
     same = (
         (body.kind, body.account, body.hold_queue, body.tickets_dead_until)
         == (order.kind, order.account, order.hold_queue, order.tickets_dead_until)
+        and (body.allow_bounce is True) == order.allow_bounce
     ) and entry.personal in (None, order.personal)
     if not same:
         raise UsageError(

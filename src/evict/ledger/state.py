@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from evict.core.errors import LedgerConflict, UsageError
 from evict.core.revocation import Body, Entry, Kind, Personal, Standing, fold
@@ -150,6 +150,7 @@ class Draft:
             request=order.request,
             personal=commitment(salt, content),
             hold_queue=order.hold_queue,
+            allow_bounce=True if order.allow_bounce else UNSET,
             tickets_dead_until=until and until.astimezone(UTC),
         )
         raw = encode_body(body)

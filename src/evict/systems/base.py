@@ -28,12 +28,14 @@ class Order(Struct, frozen=True, kw_only=True):
         commit_at: when the ledger entry was stored.
         forms: the account's canonical login forms.
         hold_queue: whether queued mail is to be held.
+        allow_bounce: whether a measure may be taken that makes mail to the leaver bounce.
     """
 
     generation: int
     commit_at: datetime
     forms: tuple[str, ...]
     hold_queue: bool = False
+    allow_bounce: bool = False
 
 
 class Passwords(Struct, frozen=True, kw_only=True):

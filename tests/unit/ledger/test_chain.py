@@ -52,6 +52,14 @@ def test_a_body_has_one_form_of_bytes_that_never_changes() -> None:
     )
 
 
+def test_a_wish_that_came_later_is_in_the_bytes_only_where_it_is_one() -> None:
+    wished = encode_body(msgspec.structs.replace(body(), allow_bounce=True))
+    assert b'"allow_bounce":true' in wished
+    assert decode_body(wished).allow_bounce is True
+    with pytest.raises(ValueError, match="canonical"):
+        decode_body(encode_body(msgspec.structs.replace(body(), allow_bounce=False)))
+
+
 def test_the_hash_of_the_first_entry_begins_with_32_zero_bytes() -> None:
     raw = encode_body(body())
     assert entry_hash(GENESIS, raw) == hashlib.sha256(b"\x00" * 32 + raw).digest()
