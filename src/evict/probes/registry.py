@@ -5,11 +5,15 @@ from collections.abc import Callable
 from typing import Final
 
 from evict.core.errors import Unsupported
+from evict.probes.activesync import ActiveSyncProber
 from evict.probes.base import Prober
+from evict.probes.ews import EwsProber
 from evict.probes.imap import ImapProber
 from evict.probes.kerberos import KerberosProber
 from evict.probes.ldap import LdapProber
 from evict.probes.managesieve import ManageSieveProber
+from evict.probes.mapi import MapiProber
+from evict.probes.owa import OwaProber
 from evict.probes.pop3 import Pop3Prober
 from evict.probes.submission import SubmissionProber
 
@@ -20,6 +24,10 @@ _PROBERS: Final[dict[str, Callable[[], Prober]]] = {
     "submission": SubmissionProber,
     "ldap": LdapProber,
     "kerberos": KerberosProber,
+    "owa": OwaProber,
+    "activesync": ActiveSyncProber,
+    "ews": EwsProber,
+    "mapi": MapiProber,
 }
 
 
