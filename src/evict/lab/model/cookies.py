@@ -40,5 +40,8 @@ class ServerSession(Struct):
     used: float
     timeout_s: float
 
+    def __repr__(self) -> str:
+        return f"ServerSession(name={self.name!r}, used={self.used})"
+
     def lives(self, now: float) -> bool:
         return now < self.used + self.timeout_s

@@ -6,6 +6,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -16,13 +17,13 @@ class Delay(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         value: its unit ends the key's name (`_s` seconds).
-        mark: "documented", "reported" or "assumed".
+        mark: the maker says so, somebody measured it, others published it, or nothing was found.
     """
 
     value: float
     source: str
     versions: str
-    mark: str
+    mark: Literal["documented", "measured", "reported", "assumed"]
 
 
 class Delays(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,13 +43,23 @@ class Delays(Struct, frozen=True, forbid_unknown_fields=True):
     heartbeat_max_s: Delay
     imap_idle_s: Delay
     imap_connections_per_user: Delay
+    smtp_idle_s: Delay
     smtp_connection_s: Delay
     quarantine_s: Delay
+    kerberos_tgt_s: Delay
     kerberos_ticket_s: Delay
     kerberos_recheck_s: Delay
+    http_connection_idle_s: Delay
+    move_queued_s: Delay
+    move_shortest_s: Delay
     move_bytes_per_s: Delay
     move_completion_s: Delay
-    iisreset_stop_s: Delay
+    browser_poll_s: Delay
+    browser_use_s: Delay
+    outlook_ping_s: Delay
+    outlook_poll_s: Delay
+    phone_retry_s: Delay
+    mail_poll_s: Delay
 
 
 @cache

@@ -16,12 +16,12 @@ NORMAL: Final = 0x200
 _NAMESPACE: Final = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 
-@dataclass
+@dataclass(eq=False)
 class DirectoryAccount:
-    """One account. `password` stands in plain: nothing of the lab is secret.
+    """One account. `password` stands in plain, as nothing of the lab is secret, but is not shown.
 
     Attributes:
-        previous: the password before, and until when NTLM still takes it.
+        previous: earlier passwords, the latest last, each with the instant it was replaced.
         attributes: any other LDAP attribute, lower-case name -> values.
     """
 
@@ -36,7 +36,7 @@ class DirectoryAccount:
     user_account_control: int = NORMAL
     pwd_last_set: float = 0.0
     must_change: bool = False
-    previous: tuple[str, float] | None = field(default=None, repr=False)
+    previous: list[tuple[str, float]] = field(default_factory=list, repr=False)
     when_changed: float = 0.0
     usn: int = 0
     attributes: dict[str, list[bytes]] = field(default_factory=dict)
@@ -47,7 +47,12 @@ class DirectoryAccount:
 
 
 class DirectoryState:
-    """All accounts of one domain."""
+    """All accounts of one domain.
+
+    Attributes:
+        sign_ins: how often the directory itself was asked.
+        usn: highest update number.
+    """
 
     def __init__(
         self, now: Callable[[], float], domain: str, netbios: str, old_password_s: float
@@ -69,6 +74,8 @@ class DirectoryState:
         self, sam: str, display_name: str, password: str, groups: list[str] | None = None
     ) -> DirectoryAccount:
         """A new account in OU=People; its id depends on its name alone."""
+        if sam in self.accounts:
+            raise ModelError("exists", f"there is an account {sam!r} already")
         account = DirectoryAccount(
             guid=str(uuid.uuid5(_NAMESPACE, f"{self.domain}/{sam}")),
             sam=sam,
@@ -82,7 +89,7 @@ class DirectoryState:
         )
         self.accounts[sam] = account
         self.touch(account)
-        self.reindex()
+        self._index(account)
         return account
 
     def touch(self, account: DirectoryAccount) -> None:
@@ -91,20 +98,22 @@ class DirectoryState:
         account.usn = self.usn
         account.when_changed = self._now()
 
+    def _index(self, account: DirectoryAccount) -> None:
+        """The first who has a name keeps it."""
+        forms = (account.sam, account.upn, f"{self.netbios}\\{account.sam}", account.guid)
+        for form in (*forms, account.dn, *account.addresses):
+            self._names.setdefault(form.lower(), account.sam)
+
     def reindex(self) -> None:
         """After names changed."""
         self._names = {}
         for account in self.accounts.values():
-            forms = (account.sam, account.upn, f"{self.netbios}\\{account.sam}", account.guid)
-            for form in (*forms, *account.addresses):
-                self._names.setdefault(form.lower(), account.sam)
+            self._index(account)
 
     def find(self, name: str) -> DirectoryAccount | None:
-        r"""By UPN, `DOMAIN\sam`, sAMAccountName, address, objectGUID or DN."""
+        r"""By UPN, `DOMAIN\sam`, sAMAccountName, address, objectGUID or DN, in any case."""
         sam = self._names.get(name.lower())
-        if sam is not None:
-            return self.accounts[sam]
-        return next((a for a in self.accounts.values() if a.dn.lower() == name.lower()), None)
+        return None if sam is None else self.accounts.get(sam)
 
     def get(self, name: str) -> DirectoryAccount:
         """Raises `ModelError` where there is none."""
@@ -119,22 +128,32 @@ class DirectoryState:
         account = self.find(name)
         if account is None or not self._right(account, password, ntlm=ntlm):
             return Denied(Denial.BAD_CREDENTIALS)
+        return self.stands(account) or account
+
+    def stands(self, account: DirectoryAccount) -> Denied | None:
+        """What keeps somebody out who knows the password."""
         if not account.enabled:
             return Denied(Denial.ACCOUNT_DISABLED)
         if account.must_change:
             return Denied(Denial.PASSWORD_MUST_CHANGE)
-        return account
+        return None
 
     def accepted(self, account: DirectoryAccount, *, ntlm: bool) -> tuple[str, ...]:
-        """Every password that is taken now; the previous one for NTLM alone (KB 906305)."""
-        if ntlm and account.previous is not None and self._now() < account.previous[1]:
-            return (account.password, account.previous[0])
+        """Every password that is taken now: NTLM takes the one before for a while (KB 906305).
+
+        Only that one: resetting twice makes the one before useless as well.
+        """
+        if ntlm and account.previous:
+            before, replaced = account.previous[-1]
+            if self._now() < replaced + self._old_password_s:
+                return (account.password, before)
         return (account.password,)
 
     def _right(self, account: DirectoryAccount, password: str, *, ntlm: bool) -> bool:
-        given = password.encode()
+        given = password.encode("utf-8", "surrogatepass")
         return any(
-            hmac.compare_digest(p.encode(), given) for p in self.accepted(account, ntlm=ntlm)
+            hmac.compare_digest(p.encode("utf-8", "surrogatepass"), given)
+            for p in self.accepted(account, ntlm=ntlm)
         )
 
     def disable(self, name: str) -> None:
@@ -148,9 +167,9 @@ class DirectoryState:
         self.touch(account)
 
     def set_password(self, name: str, password: str, *, must_change: bool = False) -> None:
-        """A reset by an administrator; the one before is taken for a while yet."""
+        """A reset by an administrator."""
         account = self.get(name)
-        account.previous = (account.password, self._now() + self._old_password_s)
+        account.previous.append((account.password, self._now()))
         account.password = password
         account.must_change = must_change
         account.pwd_last_set = 0.0 if must_change else self._now()

@@ -32,10 +32,17 @@ class Mail:
         self.outside: list[Message] = []
         self.bounced: list[Message] = []
 
-    def submit(
-        self, sam: str, to: Sequence[str], subject: str, body: str, send_as: str | None = None
+    def submit(  # noqa: PLR0913 - a mail has these parts
+        self,
+        sam: str,
+        to: Sequence[str],
+        subject: str,
+        body: str,
+        *,
+        send_as: str | None = None,
+        keep: bool = True,
     ) -> Denied | Message:
-        """Send as oneself, or as somebody who allows it."""
+        """Send as oneself, or as somebody who allows it; `keep` a copy in Sent Items."""
         own = self._mailboxes.get(sam)
         if own is None:
             return Denied(Denial.NO_MAILBOX)
@@ -43,17 +50,26 @@ class Mail:
         if box is None or not self._may_send_as(own, box):
             return Denied(Denial.NO_PERMISSION, "not allowed to send as this address")
         message = self._message(box.primary, to, subject, body)
-        own.put("Sent Items", message)
+        if keep:
+            own.put("Sent Items", message)
         for address in to:
             self._route(address, message, 0)
         return message
 
-    def deliver(self, sender: str, to: str, subject: str, body: str) -> None:
+    def deliver(self, sender: str, to: str | Sequence[str], subject: str, body: str) -> Message:
         """A mail from outside."""
-        self._route(to, self._message(sender, (to,), subject, body), 0)
+        addresses = (to,) if isinstance(to, str) else tuple(to)
+        message = self._message(sender, addresses, subject, body)
+        for address in addresses:
+            self._route(address, message, 0)
+        return message
 
     def _may_send_as(self, own: Mailbox, box: Mailbox) -> bool:
-        return own is box or own.sam in (*box.send_as, *box.send_on_behalf)
+        if own is box:
+            return True
+        names = (own.sam, own.primary, f"{self._directory.netbios}\\{own.sam}")
+        allowed = {user.lower() for user in (*box.send_as, *box.send_on_behalf)}
+        return any(name.lower() in allowed for name in names)
 
     def _message(self, sender: str, to: Sequence[str], subject: str, body: str) -> Message:
         self._count += 1
@@ -67,14 +83,14 @@ class Mail:
         )
 
     def _box(self, address: str) -> Mailbox | None:
-        account = self._directory.find(address)
+        account = self._directory.find(address.removeprefix("smtp:"))
         return self._mailboxes.get(account.sam) if account is not None else None
 
     def _route(self, address: str, message: Message, hops: int) -> None:
         box = self._box(address)
-        if box is None:
+        if box is None or not box.connected:
             self.outside.append(message)
-        elif hops > _MOST_HOPS:
+        elif hops > _MOST_HOPS:  # a loop ends silently, as Exchange drops what it has seen
             return
         elif box.quarantine is not None:
             self._bounce(box, message)
@@ -82,20 +98,19 @@ class Mail:
             self._arrive(box, message, hops)
 
     def _bounce(self, box: Mailbox, message: Message) -> None:
-        """Reported of quarantined mailboxes: mail to them comes back."""
+        """Reported of quarantined mailboxes: mail to them comes back (exchange.md 2.4)."""
         self.bounced.append(message)
         sender = self._box(message.sender)
         if sender is not None and sender is not box and sender.quarantine is None:
             text = f"Your message to {box.primary} could not be delivered."
-            sender.put(
-                "Inbox",
-                self._message(
-                    POSTMASTER, (sender.primary,), f"Undeliverable: {message.subject}", text
-                ),
-            )
+            subject = f"Undeliverable: {message.subject}"
+            sender.put("Inbox", self._message(POSTMASTER, (sender.primary,), subject, text))
 
     def _arrive(self, box: Mailbox, message: Message, hops: int) -> None:
-        """Forwarding of the mailbox first; of its two attributes the internal one wins."""
+        """Forwarding of the mailbox first; of its two attributes the internal one wins.
+
+        Source: Set-Mailbox, ForwardingSmtpAddress: ignored where ForwardingAddress is set.
+        """
         target = box.forwarding_address or box.forwarding_smtp_address
         if target:
             self._route(target, message, hops + 1)

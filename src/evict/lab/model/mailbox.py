@@ -5,15 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+
+from evict.lab.model.features import Features
+
+if TYPE_CHECKING:
+    from evict.lab.model.moves import MoveRequest
 
 SELF: Final = "NT AUTHORITY\\SELF"
 FULL_ACCESS: Final = "FullAccess"
 READ_PERMISSION: Final = "ReadPermission"
+SYSTEM: Final = ("Exchange Servers", "Exchange Trusted Subsystem")
 FOLDERS: Final = ("Inbox", "Drafts", "Sent Items", "Deleted Items", "Calendar", "Contacts")
-FEATURES: Final = ("owa", "ecp", "activesync", "ews", "mapi", "imap", "pop3")
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -37,7 +42,7 @@ class PermissionEntry(Struct, frozen=True, kw_only=True):
 
 @dataclass
 class InboxRule:
-    """Acts at delivery, whoever may sign in."""
+    """Acts at delivery, whoever may sign in; a hidden one is not shown unless asked for."""
 
     identity: str
     name: str
@@ -50,7 +55,11 @@ class InboxRule:
 
 @dataclass
 class MobileDevice:
-    """A partnership. `wipe` is "", "pending" or "acknowledged"; only ever of the account."""
+    """A partnership.
+
+    Attributes:
+        wipe: "", "pending" or "acknowledged"; only ever of the account.
+    """
 
     device_id: str
     device_type: str
@@ -79,13 +88,24 @@ class Quarantine:
 
 
 @dataclass
+class Archive:
+    """Opened through the mailbox that it belongs to, so it is shut with it (assumed)."""
+
+    guid: str
+    name: str
+    database: str
+    messages: list[Message] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Mailbox:
-    """One person's, or an archive beside it.
+    """One person's.
 
     Attributes:
-        features: by protocol; servers read a change late.
         addresses: primary first.
         folder_permissions: folder -> user -> rights.
+        outlook_rules_blob: Outlook keeps client rules, lost when rules are edited from a shell.
+        connected: False after Disable-Mailbox.
         revision: grows with each change of content.
         watchers: called after it.
     """
@@ -95,15 +115,16 @@ class Mailbox:
     display_name: str
     addresses: list[str]
     database: str
-    archive_database: str | None = None
+    archive: Archive | None = None
     messages: dict[str, list[Message]] = field(
         default_factory=lambda: {folder: [] for folder in FOLDERS}
     )
     acl: list[PermissionEntry] = field(default_factory=list)
-    features: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(FEATURES, True))
+    features: Features = field(default_factory=Features)
     blocked_devices: list[str] = field(default_factory=list)
     allowed_devices: list[str] = field(default_factory=list)
     quarantine: Quarantine | None = None
+    move: MoveRequest | None = None
     forwarding_address: str | None = None
     forwarding_smtp_address: str | None = None
     deliver_and_forward: bool = False
@@ -119,6 +140,10 @@ class Mailbox:
     connected: bool = True
     revision: int = 0
     watchers: set[Callable[[], None]] = field(default_factory=set)
+
+    @property
+    def archive_database(self) -> str | None:
+        return None if self.archive is None else self.archive.database
 
     @property
     def primary(self) -> str:
@@ -147,18 +172,3 @@ class Mailbox:
         """Whether an entry gives `user` the right and none denies it; a deny comes first."""
         mine = [e for e in self.acl if e.user.lower() == user.lower() and right in e.rights]
         return bool(mine) and not any(e.deny for e in mine)
-
-
-def default_acl(*, system_entries: bool) -> list[PermissionEntry]:
-    """What a new mailbox has; the two system entries come with Exchange 2013."""
-    own = PermissionEntry(user=SELF, rights=(FULL_ACCESS, READ_PERMISSION))
-    administrators = PermissionEntry(
-        user="CORP\\Organization Management", rights=(FULL_ACCESS,), inherited=True, deny=True
-    )
-    entries = [own, administrators]
-    if system_entries:
-        entries += [
-            PermissionEntry(user=f"CORP\\{name}", rights=(FULL_ACCESS,), inherited=False)
-            for name in ("Exchange Servers", "Exchange Trusted Subsystem")
-        ]
-    return entries

@@ -6,30 +6,37 @@ Pure: it is handed the function that tells its time, and fires what fell due whe
 
 from __future__ import annotations
 
-import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from evict.lab.model.administration import Administration
+from evict.lab.model.batches import Batches
 from evict.lab.model.cookies import OwaCookie
 from evict.lab.model.delays import Delays, delays
 from evict.lab.model.directory import DirectoryState
+from evict.lab.model.grants import Grants
 from evict.lab.model.mail import Mail
-from evict.lab.model.mailbox import Mailbox, Message, default_acl
-from evict.lab.model.moves import Moves
+from evict.lab.model.mailbox import Mailbox, Message, PermissionEntry
+from evict.lab.model.mobile import Device
+from evict.lab.model.moves import MoveRequest, Moves
+from evict.lab.model.person import Person, new_mailbox
 from evict.lab.model.profile import Profile
+from evict.lab.model.restarts import Restarts
 from evict.lab.model.servers import ClientAccess, LogLine
-from evict.lab.model.sessions import ENDED, Session, Sessions
+from evict.lab.model.sessions import Session, Sessions
 from evict.lab.model.signin import SignIn
-from evict.lab.model.store import Access, Device, Store
+from evict.lab.model.store import Access, Store
+from evict.lab.model.tickets import Tickets
 from evict.lab.model.timers import Timers
-from evict.lab.model.words import Denied, ModelError, Pool, Principal, Protocol
-
-_MAILBOXES: Final = uuid.UUID("7d1f4b52-0f37-4c59-9a3e-1c2d3e4f5a6b")
+from evict.lab.model.words import Denial, Denied, Pool, Principal, Protocol
 
 
 class Organisation:
-    """A facade: the rules are in the files beside this one."""
+    """A facade: the rules are in the files beside this one.
+
+    Attributes:
+        now: seconds since 1970 of the organisation's own clock.
+    """
 
     def __init__(  # noqa: PLR0913 - an organisation has these parts
         self,
@@ -45,51 +52,74 @@ class Organisation:
         self.now = now
         self.delays: Delays = delays()
         self.timers = Timers()
-        old = self.delays.old_password_s.value
-        self.directory = DirectoryState(now, domain, netbios, old)
+        self.directory = DirectoryState(now, domain, netbios, self.delays.old_password_s.value)
         ttl = self.delays.user_token_ttl_s.value
         self.servers = {name: ClientAccess(name, ttl) for name in servers}
         self.databases = tuple(databases)
         self.mailboxes: dict[str, Mailbox] = {}
-        self.sessions = Sessions(now, self.timers)
-        self.admin = Administration(self, now)
-        self.moves = Moves(self.delays, self.mailboxes, self.timers, now, self._locked)
-        self.signin = SignIn(profile, self.delays, self.directory, self.servers, now)
-        self.store = Store(
-            profile, self.delays, self.directory, self.servers, self.mailboxes, self.moves, now
-        )
-        self.mail = Mail(self.directory, self.mailboxes, now)
+        self._mailbox_names: dict[str, str] = {}
+        self._parts(now)
 
-    def add_person(self, sam: str, display_name: str, password: str, database: str) -> Mailbox:
+    def _parts(self, now: Callable[[], float]) -> None:
+        self.moves = Moves(
+            delays=self.delays,
+            mailboxes=self.mailboxes,
+            databases=self.databases,
+            timers=self.timers,
+            now=now,
+            locked=self._lock,
+        )
+        self.batches = Batches(self.moves, now)
+        self.signin = SignIn(self.profile, self.delays, self.directory, self.servers, now)
+        self.tickets = Tickets(self.delays, self.directory, self.servers, now)
+        self.store = Store(
+            profile=self.profile,
+            delays=self.delays,
+            directory=self.directory,
+            servers=self.servers,
+            mailboxes=self.mailboxes,
+            moves=self.moves,
+            now=now,
+        )
+        self.mobile = self.store.mobile
+        self.sessions = Sessions(self.delays, self.store, self.timers, now)
+        self.restarts = Restarts(
+            profile=self.profile,
+            servers=self.servers,
+            sessions=self.sessions,
+            tickets=self.tickets,
+            now=now,
+        )
+        self.grants = Grants(self.directory, self.mailboxes)
+        self.mail = Mail(self.directory, self.mailboxes, now)
+        self.admin = Administration(self, now)
+
+    def _lock(self, sam: str) -> None:
+        """The administration comes last, as it needs all the others."""
+        self.admin.lock(sam)
+
+    def add_person(
+        self, sam: str, display_name: str, password: str, database: str, *, title: str = ""
+    ) -> Person:
         """An account and its mailbox."""
         account = self.directory.add(sam, display_name, password, ["Domain Users"])
-        box = Mailbox(
-            sam=sam,
-            guid=str(uuid.uuid5(_MAILBOXES, account.guid)),
-            display_name=display_name,
-            addresses=list(account.addresses),
-            database=database,
-            acl=default_acl(system_entries=self.profile.has("system-entries")),
-        )
+        if title:
+            account.attributes["title"] = [title.encode()]
+        box = new_mailbox(account, database, self.directory.netbios, self.profile)
         self.mailboxes[sam] = box
-        return box
+        for name in (box.guid, display_name.lower()):
+            self._mailbox_names.setdefault(name, sam)
+        return Person(account=account, mailbox=box)
 
     def find_mailbox(self, name: str) -> Mailbox | None:
         """By any name of the account, the mailbox's id, or the display name."""
         account = self.directory.find(name)
-        if account is not None:
-            return self.mailboxes.get(account.sam)
-        low = name.lower()
-        return next(
-            (b for b in self.mailboxes.values() if low in (b.guid, b.display_name.lower())), None
-        )
+        sam = self._mailbox_names.get(name.lower()) if account is None else account.sam
+        return None if sam is None else self.mailboxes.get(sam)
 
     def server(self, name: str) -> ClientAccess:
-        """Raises `ModelError` where there is none of this name."""
-        found = self.servers.get(name.partition(".")[0].lower())
-        if found is None:
-            raise ModelError("not-found", f"there is no server {name}")
-        return found
+        """By short or full name. Raises `ModelError` where there is none."""
+        return self.restarts.server(name)
 
     def tick(self) -> None:
         """Fire what fell due; call it after time went by."""
@@ -98,7 +128,7 @@ class Organisation:
     def next_due(self) -> float | None:
         return self.timers.next_due()
 
-    # Coming in: each gives a value, also for a refusal.
+    # Coming in: a refusal is a value.
 
     def sign_in_basic(
         self, server: str, pool: Pool, name: str, password: str
@@ -109,13 +139,15 @@ class Organisation:
         return self.signin.integrated(server, name, password)
 
     def sign_in_direct(
-        self,
-        server: str,
-        protocol: Protocol,  # noqa: ARG002 - every mail protocol asks alike
-        name: str,
-        password: str,
+        self, server: str, protocol: Protocol, name: str, password: str
     ) -> Principal | Denied:
-        return self.signin.direct(server, name, password)
+        """IMAP, POP3, SMTP; IMAP alone counts what one account has open (Set-ImapSettings)."""
+        who = self.signin.direct(server, name, password)
+        if protocol is Protocol.IMAP and isinstance(who, Principal):
+            most = self.delays.imap_connections_per_user.value
+            if sum(s.protocol is protocol for s in self.sessions.of(who.sam)) >= most:
+                return Denied(Denial.THROTTLED, "too many connections")
+        return who
 
     def sign_in_forms(
         self, server: str, name: str, password: str, *, private: bool
@@ -123,12 +155,14 @@ class Organisation:
         return self.signin.forms(server, name, password, private=private)
 
     def check_cookie(self, server: str, cookie: OwaCookie) -> Principal | Denied:
+        """A page that asks by itself is a request too; only a person's act renews the cookie."""
         return self.signin.cookie(server, cookie)
 
     def renew_cookie(self, cookie: OwaCookie) -> OwaCookie | None:
+        """None: not yet, or not at all."""
         return self.signin.renew(cookie)
 
-    def enter(
+    def enter(  # noqa: PLR0913 - a logon has these parts
         self,
         server: str,
         protocol: Protocol,
@@ -136,8 +170,19 @@ class Organisation:
         *,
         device: Device | None = None,
         mailbox: str | None = None,
+        home: str | None = None,
     ) -> Access | Denied:
-        return self.store.enter(server, protocol, principal, device, mailbox)
+        """Open a mailbox.
+
+        Args:
+            mailbox: somebody else's, by any name; None: one's own.
+            home: the database in which the client believes it to be, where it says so (MAPI).
+        """
+        if self.servers[server].down:
+            return Denied(Denial.SERVER_DOWN)
+        return self.store.enter(
+            server, protocol, principal, device=device, mailbox=mailbox, home=home
+        )
 
     # Staying in.
 
@@ -150,65 +195,89 @@ class Organisation:
         holds_request: bool = False,
         lasts_s: float | None = None,
     ) -> Session:
-        """A live connection, context or held request; `lasts_s` for a Ping is its heartbeat."""
-        idle, bound = self._life(access.protocol)
-        return self.sessions.add(
-            sam=access.principal.sam,
-            mailbox=access.mailbox.sam,
-            server=access.server,
-            protocol=access.protocol,
-            pool=pool,
-            on_end=on_end,
-            holds_request=holds_request,
-            idle_s=None if holds_request else idle,
-            lasts_s=bound if lasts_s is None else lasts_s,
+        return self.sessions.open(
+            access, pool=pool, on_end=on_end, holds_request=holds_request, lasts_s=lasts_s
         )
 
-    def _life(self, protocol: Protocol) -> tuple[float | None, float | None]:
-        if protocol in (Protocol.IMAP, Protocol.POP3):
-            return self.delays.imap_idle_s.value, None
-        if protocol is Protocol.SMTP:
-            return None, self.delays.smtp_connection_s.value
-        if protocol is Protocol.MAPI:
-            return self.delays.mapi_idle_s.value, None
-        return None, None
-
     def use(self, session: Session) -> Denied | None:
-        """One command on it. A live connection is not looked at again but for what ended it.
-
-        Only 2007 and 2010 look at an Outlook's logon again, every two hours.
-        """
-        if session.id not in self.sessions.live:
-            return ENDED
-        now = self.now()
-        recheck = self.delays.mapi_recheck_s.value
-        old = session.protocol is Protocol.MAPI and self.profile.has("active-logon-cache")
-        if old and now >= session.opened_at + recheck:
-            account = self.directory.find(session.sam)
-            if account is None or not account.enabled:
-                self.sessions.end(session, "logon checked again")
-                return ENDED
-            session.opened_at = now
-        return self.sessions.touch(session)
-
-    def _locked(self, sam: str) -> None:
-        self.admin.end_on(sam, "moved")
+        return self.sessions.use(session)
 
     # Mail.
 
     def submit(
         self,
-        sam: str,
+        who: Access | str,
         to: Sequence[str],
         subject: str,
         body: str,
         *,
         send_as: str | None = None,
     ) -> Denied | Message:
-        return self.mail.submit(sam, to, subject, body, send_as)
+        """Hand in a mail, as the account or through what it has open; SMTP keeps no copy."""
+        if isinstance(who, str):
+            return self.mail.submit(who, to, subject, body, send_as=send_as)
+        keep = who.protocol is not Protocol.SMTP
+        sam = who.principal.sam
+        return self.mail.submit(sam, to, subject, body, send_as=send_as, keep=keep)
 
-    def deliver(self, sender: str, to: str, subject: str, body: str) -> None:
-        self.mail.deliver(sender, to, subject, body)
+    def deliver(self, sender: str, to: str | Sequence[str], subject: str, body: str) -> Message:
+        return self.mail.deliver(sender, to, subject, body)
+
+    # Administration: each raises `ModelError` for what Exchange or IIS refuses.
+
+    def set_features(self, name: str, **flags: bool | None) -> bool:
+        return self.admin.set_features(name, flags)
+
+    def set_permission(
+        self, name: str, user: str, rights: Sequence[str], *, deny: bool = False
+    ) -> PermissionEntry:
+        return self.admin.add_permission(name, user, rights, deny=deny)
+
+    def remove_permission(
+        self, name: str, user: str, rights: Sequence[str], *, deny: bool | None = None
+    ) -> bool:
+        return self.admin.remove_permission(name, user, rights, deny=deny)
+
+    def quarantine(
+        self,
+        name: str,
+        duration_s: float | None = None,
+        allow_migration: bool = False,  # noqa: FBT001, FBT002
+    ) -> bool:
+        return self.admin.quarantine(name, duration_s, allow_migration=allow_migration)
+
+    def release(self, name: str) -> bool:
+        return self.admin.release(name)
+
+    def start_move(
+        self,
+        name: str,
+        target_db: str,
+        *,
+        suspend: bool = False,
+        batch: str = "",
+        fails_at: float | None = None,
+    ) -> MoveRequest:
+        sam = self.admin.box(name).sam
+        return self.moves.start(sam, target_db, suspend=suspend, batch=batch, fails_at=fails_at)
+
+    def set_token_ttl(self, server: str, seconds: float) -> None:
+        self.admin.set_token_ttl(server, seconds)
+
+    def recycle(self, server: str, pool: Pool) -> int:
+        return self.restarts.recycle(server, pool)
+
+    def iisreset(self, server: str, force: bool) -> int:  # noqa: FBT001 - one word of two
+        return self.restarts.iisreset(server, force=force)
+
+    def restart_service(self, server: str, service: str) -> int:
+        return self.restarts.service(server, service)
+
+    # Logs.
+
+    @property
+    def http_log(self) -> dict[str, deque[LogLine]]:
+        return {name: server.log for name, server in self.servers.items()}
 
     def log(self, server: str, protocol: Protocol, sam: str, status: int, url: str = "") -> None:
         """Keep one request as the HttpProxy log does."""

@@ -8,6 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from evict.lab.model.words import POOLS, Pool, Protocol
+
 
 class Version(StrEnum):
     V2003 = "2003"
@@ -34,6 +36,10 @@ _SINCE: Final = {
     "hidden-rules": Version.V2013,
     "system-entries": Version.V2013,
     "mobile-device": Version.V2013,
+    "ews-flag": Version.V2010,
+    "archive": Version.V2010,
+    "migration-batches": Version.V2013,
+    "owa-for-devices": Version.V2013,
     "account-only-wipe": Version.V2016,
 }
 _UNTIL: Final = {
@@ -73,6 +79,22 @@ class Profile(Struct, frozen=True):
         if feature == "unified-messaging":
             return Version.V2007.order <= self.version.order <= _UNTIL[feature].order
         return self.version.order <= _UNTIL[feature].order
+
+    def worker(self, pool: Pool) -> Pool:
+        """The pool whose worker really serves it: 2003 has one for OWA and ActiveSync (KB 2612821).
+
+        What else of 2003 and 2007 shares a worker is not modelled.
+        """
+        if self.version is Version.V2003 and pool is Pool.SYNC:
+            return Pool.OWA
+        return pool
+
+    def pool_of(self, protocol: Protocol) -> Pool | None:
+        """None: no worker of IIS serves it. Outlook's own protocol came to IIS with MAPI/HTTP."""
+        if protocol is Protocol.MAPI and not self.has("mapi-http"):
+            return None
+        pool = POOLS.get(protocol)
+        return None if pool is None else self.worker(pool)
 
     @property
     def build(self) -> tuple[int, int, int, int]:

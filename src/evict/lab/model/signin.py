@@ -35,6 +35,8 @@ class SignIn:
         self._servers = servers
         self._now = now
         self._cookies = 0
+        self.last_cookie: dict[str, OwaCookie] = {}
+        """The newest of each account: nothing of Exchange knows it, a prediction needs it."""
 
     def basic(
         self, server: str, pool: Pool, name: str, password: str, how: How = How.BASIC
@@ -44,7 +46,7 @@ class SignIn:
         if front.down:
             return _DOWN
         now = self._now()
-        cache = front.caches[pool]
+        cache = front.caches[self._profile.worker(pool)]
         token = cache.find(name, password, now)
         if token is None:
             account = self._directory.check(name, password)
@@ -79,15 +81,12 @@ class SignIn:
         now = self._now()
         timeout = self.cookie_timeout_s(private=private)
         if self._profile.has("self-contained-cookie"):
-            life = timeout * self._delays.owa_cookie_life_factor.value
-            return OwaCookie(
-                name=name, password=password, private=private, issued=now, expires=now + life
-            )
+            return self._issue(who.sam, name, password, private=private)
         self._cookies += 1
         session = uuid.uuid5(_SESSIONS, f"{server}/{self._cookies}/{now}").hex
         front = self._servers[server]
         front.sessions[session] = ServerSession(name, password, now, timeout)
-        return OwaCookie(
+        cookie = OwaCookie(
             name=name,
             password="",
             private=private,
@@ -96,6 +95,18 @@ class SignIn:
             session=session,
             server=server,
         )
+        self.last_cookie[who.sam] = cookie
+        return cookie
+
+    def _issue(self, sam: str, name: str, password: str, *, private: bool) -> OwaCookie:
+        """A self-contained one: it lives half as long again as the setting."""
+        now = self._now()
+        life = self.cookie_timeout_s(private=private) * self._delays.owa_cookie_life_factor.value
+        cookie = OwaCookie(
+            name=name, password=password, private=private, issued=now, expires=now + life
+        )
+        self.last_cookie[sam] = cookie
+        return cookie
 
     def cookie_timeout_s(self, *, private: bool) -> float:
         """The setting, seconds: how long a browser may rest."""
@@ -107,10 +118,14 @@ class SignIn:
 
     def cookie(self, server: str, cookie: OwaCookie) -> Principal | Denied:
         """A request with a cookie: it signs in again with what the cookie holds."""
+        front = self._servers[server]
+        if front.down:
+            return _DOWN
         now = self._now()
         if cookie.session:
-            session = self._servers[server].sessions.get(cookie.session)
+            session = front.sessions.get(cookie.session)
             if session is None or not session.lives(now):
+                front.sessions.pop(cookie.session, None)
                 return Denied(Denial.COOKIE_EXPIRED)
             session.used = now
             return self.basic(server, Pool.OWA, session.name, session.password, How.FORMS)
@@ -120,17 +135,10 @@ class SignIn:
 
     def renew(self, cookie: OwaCookie) -> OwaCookie | None:
         """A new cookie for somebody active, once the old one is within one setting of its end."""
-        if cookie.session:
-            return None
         now = self._now()
-        timeout = self.cookie_timeout_s(private=cookie.private)
-        if cookie.expires - now > timeout:
+        near = cookie.expires - now <= self.cookie_timeout_s(private=cookie.private)
+        if cookie.session or not near or now >= cookie.expires:
             return None
-        life = timeout * self._delays.owa_cookie_life_factor.value
-        return OwaCookie(
-            name=cookie.name,
-            password=cookie.password,
-            private=cookie.private,
-            issued=now,
-            expires=now + life,
-        )
+        account = self._directory.find(cookie.name)
+        sam = cookie.name if account is None else account.sam
+        return self._issue(sam, cookie.name, cookie.password, private=cookie.private)

@@ -18,6 +18,10 @@ class Pool(StrEnum):
     MAPI = "MSExchangeMapiFrontEndAppPool"
     AUTODISCOVER = "MSExchangeAutodiscoverAppPool"
     POWERSHELL = "MSExchangePowerShellFrontEndAppPool"
+    RPC = "MSExchangeRpcProxyFrontEndAppPool"
+    OAB = "MSExchangeOABAppPool"
+    CALENDAR = "MSExchangeOWACalendarAppPool"
+    DEFAULT = "DefaultAppPool"
 
 
 class Protocol(StrEnum):

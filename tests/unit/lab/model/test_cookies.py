@@ -63,5 +63,23 @@ def test_before_2013_the_server_keeps_the_session_and_ends_it_when_it_rested() -
     assert estate.org.check_cookie("ex01", made) == Denied(Denial.COOKIE_EXPIRED)
 
 
+def test_before_2013_a_recycle_ends_the_servers_sessions_and_nothing_is_issued_anew() -> None:
+    estate = Estate(Version.V2007)
+    made = cookie(estate)
+    estate.wait(14_400)
+    assert estate.org.renew_cookie(made) is None
+    assert isinstance(estate.org.check_cookie("ex01", made), Principal)
+    estate.org.recycle("ex01", Pool.OWA)
+    assert estate.org.check_cookie("ex01", made) == Denied(Denial.COOKIE_EXPIRED)
+
+
+def test_a_page_that_only_asks_by_itself_is_out_when_the_cookie_ends() -> None:
+    estate = Estate()
+    made = cookie(estate)
+    estate.wait(43_200)
+    assert estate.org.renew_cookie(made) is None
+    assert estate.org.check_cookie("ex01", made) == Denied(Denial.COOKIE_EXPIRED)
+
+
 def test_its_repr_has_no_password() -> None:
     assert OLD not in repr(cookie(Estate()))

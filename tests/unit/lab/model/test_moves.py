@@ -20,7 +20,8 @@ def test_people_work_while_it_copies_are_turned_away_at_the_end_and_come_in_afte
     ended: list[str] = []
     estate.org.open_session(estate.access(), pool=None, on_end=ended.append)
     move = estate.org.moves.start("alice", "DB02")
-    estate.wait(2.5)
+    assert (move.status, estate.org.moves.percent(move)) == (moves.QUEUED, 0)
+    estate.wait(2 + 2.5)
     assert isinstance(enter(estate), Access)
     assert 40 <= estate.org.moves.percent(move) <= 50
     estate.wait(2.5)

@@ -4,8 +4,9 @@ from __future__ import annotations
 import pytest
 
 from evict.lab.model.mailbox import FULL_ACCESS, READ_PERMISSION, SELF
+from evict.lab.model.mobile import Device
 from evict.lab.model.profile import Version
-from evict.lab.model.store import Access, Device
+from evict.lab.model.store import Access
 from evict.lab.model.words import Denial, Denied, ModelError, Pool, Principal, Protocol
 from tests.unit.lab.model.made import OLD, Estate
 
