@@ -27,7 +27,14 @@ AGENT_MAY = (
     "evict.ledger.feed",
     "evict.systems",
 )
-PACKAGES_WITH_EVERYTHING = ("evict.agent", "evict.core", "evict.wire", "evict.config", "evict.obs")
+PACKAGES_WITH_EVERYTHING = (
+    "evict.agent",
+    "evict.core",
+    "evict.wire",
+    "evict.config",
+    "evict.obs",
+    "evict.systems.forward_auth",  # has no control side
+)
 PRODUCT_MODULES = ("hook", "policy", "cutter", "doveadm")
 IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text", "write_text"}
 

@@ -20,12 +20,17 @@ from evict.agent.doctor import PauseSocket
 from evict.agent.follower import Follower
 from evict.agent.hooks import Address, Hook, Listener, TcpAddress, UnixAddress
 from evict.agent.replica import Change, Replica
+from evict.config.forward_auth import ForwardAuthHook
 from evict.config.model import Config, DovecotHook, DovecotSection, PostfixHook
 from evict.config.secrets import read_secret
 from evict.ledger.feed import CutStep
 from evict.systems.dovecot import hook as dovecot
 from evict.systems.dovecot.cutter import Cutter as DovecotCutter
 from evict.systems.dovecot.doveadm import Doveadm
+from evict.systems.forward_auth import hook as forward_auth
+from evict.systems.forward_auth.bindings import Bindings
+from evict.systems.forward_auth.cutter import Cutter as FrontCutter
+from evict.systems.forward_auth.runtime import Runtime
 from evict.systems.postfix import hook as postfix
 
 _NO_SESSIONS: Final[Mapping[str, int]] = {}
@@ -73,21 +78,34 @@ class _Agent:
             hooks=(
                 *(d.name for d in config.dovecot if d.hook),
                 *(p.name for p in config.postfix if p.hook),
+                *(e.name for e in config.exchange if e.hook),
             ),
             cut=self._cut,
         )
         self._hooks: list[Hook] = [
             *(self._dovecot_hook(d.name, d.hook) for d in config.dovecot if d.hook),
             *(self._postfix_hook(p.name, p.hook) for p in config.postfix if p.hook),
+            *(h for e in config.exchange if e.hook for h in self._front_hooks(e.name, e.hook)),
         ]
         self._doveadms = [_doveadm(section) for section in config.dovecot]
         self._cutters: Sequence[Cutter] = [
-            DovecotCutter(
-                doveadm,
-                spell=self._replica.spellings,
-                report=_Reporter(self._follower.report, section.name),
-            )
-            for section, doveadm in zip(config.dovecot, self._doveadms, strict=True)
+            *(
+                DovecotCutter(
+                    doveadm,
+                    spell=self._replica.spellings,
+                    report=_Reporter(self._follower.report, section.name),
+                )
+                for section, doveadm in zip(config.dovecot, self._doveadms, strict=True)
+            ),
+            *(
+                FrontCutter(
+                    Runtime(e.hook.runtime, system=e.name),
+                    spell=self._replica.spellings,
+                    report=_Reporter(self._follower.report, e.name),
+                )
+                for e in config.exchange
+                if e.hook and e.hook.runtime
+            ),
         ]
         self._pause: PauseSocket | None = None
         if config.agent.may_stop_hooks and config.agent.control_socket is not None:
@@ -109,6 +127,21 @@ class _Agent:
             addresses.append(TcpAddress(settings.listen))
         converse = postfix.conversations(self._replica.decide)
         return Listener(name, addresses, converse, self._follower.drain)
+
+    def _front_hooks(self, name: str, settings: ForwardAuthHook) -> list[Hook]:
+        """The sub-request's, and the login's where one is carried; they share what they know."""
+        bindings = Bindings()
+        decide, drain = self._replica.decide, self._follower.drain
+        converse = forward_auth.conversations(decide, bindings, settings)
+        hooks: list[Hook] = [Listener(name, [TcpAddress(settings.listen)], converse, drain)]
+        if settings.login_listen is not None:
+            address = TcpAddress(settings.login_listen)
+            hooks.append(
+                forward_auth.login_carrier(
+                    f"{name} login", address, settings, decide=decide, bindings=bindings, look=drain
+                )
+            )
+        return hooks
 
     def _cut(self, change: Change) -> None:
         for cutter in self._cutters:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from evict.config.exchange import ExchangeSection
 from evict.config.fields import settings
 from evict.config.model import Config, DovecotSection, PostfixSection
 from evict.config.problems import Key, Problem
@@ -48,6 +49,8 @@ def find(config: Config) -> Iterator[Problem]:
         yield from _dovecot(dovecot, ("dovecot", number))
     for number, postfix in enumerate(config.postfix):
         yield from _postfix(postfix, ("postfix", number))
+    for number, exchange in enumerate(config.exchange):
+        yield from _exchange(exchange, ("exchange", number))
     if config.probes.source_addresses is not None:
         yield from _network(config.probes.source_addresses, ("probes", "source_addresses"))
 
@@ -58,6 +61,7 @@ def _names(config: Config) -> Iterator[Problem]:
     places: list[tuple[Key, str]] = [(("directory", "name"), config.directory.name)]
     places += [(("dovecot", n, "name"), s.name) for n, s in enumerate(config.dovecot)]
     places += [(("postfix", n, "name"), s.name) for n, s in enumerate(config.postfix)]
+    places += [(("exchange", n, "name"), s.name) for n, s in enumerate(config.exchange)]
     for key, name in places:
         if not _SYSTEM_NAME.fullmatch(name):
             yield Problem(key=key, text=f"expected lower-case letters, digits, . _ -, got {name!r}")
@@ -122,6 +126,21 @@ def _postfix(section: PostfixSection, key: Key) -> Iterator[Problem]:
         yield from _address(hook.listen, (*key, "hook", "listen"))
     elif hook.unix_socket is None:
         yield Problem(key=(*key, "hook"), text="expected unix_socket or listen: nobody could ask")
+
+
+def _exchange(section: ExchangeSection, key: Key) -> Iterator[Problem]:
+    if section.authentication == "basic" and not section.shell_url.startswith("https://"):
+        text = "basic sends the password as it is: expected https:// in shell_url"
+        yield Problem(key=(*key, "authentication"), text=text)
+    hook = section.hook
+    if hook is None:
+        return
+    yield from _address(hook.listen, (*key, "hook", "listen"))
+    if hook.login_listen is not None:
+        yield from _address(hook.login_listen, (*key, "hook", "login_listen"))
+        if hook.login_upstream is None:
+            here = (*key, "hook", "login_upstream")
+            yield Problem(key=here, text="missing; login_listen needs it")
 
 
 def _address(text: str, key: Key, default_port: int | None = None) -> Iterator[Problem]:

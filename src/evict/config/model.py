@@ -16,6 +16,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from evict.config.exchange import ExchangeSection
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 _CREDENTIAL: Final = {"credential": True}
 _SHOWN: Final = {"shown": True}
@@ -386,8 +388,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     directory: DirectorySection
     dovecot: tuple[DovecotSection, ...] = ()
     postfix: tuple[PostfixSection, ...] = ()
+    exchange: tuple[ExchangeSection, ...] = ()
 
     @property
     def has_hooks(self) -> bool:
         """Whether some server asks the agent, so that `evict serve` must be running."""
-        return any(d.hook for d in self.dovecot) or any(p.hook for p in self.postfix)
+        hooks = [
+            *(d.hook for d in self.dovecot),
+            *(p.hook for p in self.postfix),
+            *(e.hook for e in self.exchange),
+        ]
+        return any(hooks)

@@ -12,6 +12,7 @@ from evict.core.names import login_forms
 from evict.systems.active_directory.connector import ActiveDirectory
 from evict.systems.base import Connector, Directory
 from evict.systems.dovecot.connector import DovecotConnector
+from evict.systems.exchange.connector import ExchangeConnector
 from evict.systems.postfix.connector import PostfixConnector
 
 
@@ -35,8 +36,16 @@ class Systems:
             for section in config.dovecot
         )
         self.postfixes = tuple(PostfixConnector(section) for section in config.postfix)
+        self.exchanges = tuple(
+            ExchangeConnector(section, read_secret(section.password_file))
+            for section in config.exchange
+        )
         self.hooked = frozenset(
-            s.name for group in (config.dovecot, config.postfix) for s in group if s.hook
+            [
+                *(d.name for d in config.dovecot if d.hook),
+                *(p.name for p in config.postfix if p.hook),
+                *(e.name for e in config.exchange if e.hook),
+            ]
         )
         self.master = next(filter(None, map(_master_user, config.dovecot)), None)
 
@@ -47,7 +56,7 @@ class Systems:
 
     @property
     def all(self) -> tuple[Connector, ...]:
-        return (self.directory, *self.dovecots, *self.postfixes)
+        return (self.directory, *self.dovecots, *self.postfixes, *self.exchanges)
 
     def by_name(self, name: str) -> Connector:
         """Raises `KeyError` where the configuration no longer has it."""

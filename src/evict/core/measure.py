@@ -18,6 +18,10 @@ class Stage(IntEnum):
     CREDENTIALS = 5
     GRANTS = 6
     MAIL_FLOW = 7
+    STORAGE = 8
+    """Where the mailbox itself is shut: its permissions, quarantine, a move."""
+    RESTART = 9
+    """What others notice; the last resort."""
 
 
 class Actor(StrEnum):

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The balancer or reverse proxy in front asks the agent before each request (auth_request)."""
+
+    listen: Annotated[
+        str, Meta(description="host:port of the sub-request.", examples=["127.0.0.1:4003"])
+    ]
+    login_listen: Annotated[
+        str | None,
+        Meta(
+            description="host:port to which the front routes the login: a cookie is known by"
+            " whose login it came from; leave it out where no cookie signs in.",
+            examples=["127.0.0.1:4004"],
+        ),
+    ] = None
+    login_upstream: Annotated[
+        Annotated[str, Meta(pattern="^https?://[^/]+$")] | None,
+        Meta(
+            description="Where the agent carries a login to.",
+            examples=["https://ex01.corp.example"],
+        ),
+    ] = None
+    login_path: Annotated[str, Meta(description="Path of the login.")] = "/owa/auth.owa"
+    open_paths: Annotated[
+        tuple[str, ...],
+        Meta(description="Beginnings of paths that need no identity: the login page itself."),
+    ] = ("/owa/auth/",)
+    cookie: Annotated[str, Meta(description="Name of the cookie that signs in.")] = "cadata"
+    ca_file: Annotated[
+        Path | None,
+        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
+    ] = None
+    server_name: Annotated[
+        str | None,
+        Meta(
+            description="Name the upstream's certificate must carry, where not the host's.",
+            examples=["mail.corp.example"],
+        ),
+    ] = None
+    runtime: Annotated[
+        str | None,
+        Meta(
+            description="The front's runtime socket (path, or host:port): live requests of a"
+            " revoked account are ended through it.",
+            examples=["/run/balancer/runtime.sock"],
+        ),
+    ] = None
+    unidentified: Annotated[
+        str,
+        Meta(
+            description="pass or refuse: what becomes of NTLM and Kerberos, which sign in a"
+            " connection that the front cannot see into.",
+            pattern="^(pass|refuse)$",
+        ),
+    ] = "pass"

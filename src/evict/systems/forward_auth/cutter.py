@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends the leavers' live requests at the front: look, end, and look again until none is left.
+
+The gate comes first: whoever calls `cut` has the hook refuse already. A request that was past the
+hook by then shows in a later look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from evict.core.errors import SystemFault
+from evict.systems.forward_auth.names import spelled
+from evict.systems.forward_auth.runtime import Live, Runtime
+
+_NO_SESSIONS: Final[Mapping[str, int]] = {}
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """Seconds. Looks begin at once and grow rarer.
+
+    Attributes:
+        quiet: how long nothing may be seen before "quiet" is said. It must cover a request that was
+            past the hook when the gate shut and is not yet on the front's list.
+    """
+
+    first_look: float = 0.01
+    longest_look: float = 0.35
+    quiet: float = 1.0
+    longest_retry: float = 5.0
+
+
+class Report(Protocol):
+    """Takes one step of one entry: "kick", "look", "quiet" or "failed"."""
+
+    def __call__(
+        self,
+        seq: int,
+        step: str,
+        *,
+        count: int = 0,
+        left: Mapping[str, int] = _NO_SESSIONS,
+        detail: str = "",
+    ) -> None: ...
+
+
+class _Target:
+    """One leaver.
+
+    Attributes:
+        clear_since: the loop's time of the first of the looks that saw nothing.
+        struck: a first kick was reported.
+    """
+
+    __slots__ = ("account", "clear_since", "forms", "seq", "struck")
+
+    def __init__(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
+        self.account = account
+        self.seq = seq
+        self.forms = frozenset(forms)
+        self.clear_since: float | None = None
+        self.struck = False
+
+
+class Cutter:
+    """One loop for all leavers.
+
+    Args:
+        spell: a live request's login name -> every canonical form it stands for.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        spell: Callable[[str], Iterable[str]],
+        report: Report,
+        pace: Pace | None = None,
+    ) -> None:
+        self._runtime = runtime
+        self._spell = spell
+        self._report = report
+        self._pace = pace or Pace()
+        self._targets: dict[str, _Target] = {}
+        self._index: dict[str, list[_Target]] | None = None
+        self._news = asyncio.Event()
+
+    def cut(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
+        """Begin, or begin again; a newer entry of the account takes the place of an older one."""
+        self._targets[account] = _Target(account, seq, forms)
+        self._index = None
+        self._news.set()
+
+    def spare(self, account: str) -> None:
+        """Stop: the account was reinstated."""
+        self._targets.pop(account, None)
+        self._index = None
+
+    async def run(self) -> None:
+        """Work until cancelled. A front that is down or hangs is tried again for ever."""
+        pause = self._pace.first_look
+        failing = ""
+        while True:
+            if not self._targets:
+                await self._news.wait()
+            if self._news.is_set():
+                self._news.clear()
+                pause = self._pace.first_look
+            slowest = self._pace.longest_look
+            try:
+                await self._look()
+                failing = ""
+            except SystemFault as fault:
+                if str(fault) != failing:
+                    failing = str(fault)
+                    self._fail(failing)
+                slowest = self._pace.longest_retry
+            await self._rest(pause)
+            pause = min(pause * 2, slowest)
+
+    async def _rest(self, pause: float) -> None:
+        """Somebody new cuts the rest short."""
+        try:
+            async with asyncio.timeout(pause):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _look(self) -> None:
+        started = asyncio.get_running_loop().time()
+        targets = list(self._targets.values())
+        found = self._find(await self._runtime.sessions())
+        for target in self._still(targets):
+            live = found.get(target, [])
+            if live:
+                target.clear_since = None
+                await self._strike(target, live)
+                continue
+            if not target.struck:
+                target.struck = True
+                self._report(target.seq, "kick", count=0)
+            if target.clear_since is None:
+                target.clear_since = started
+            elif started - target.clear_since >= self._pace.quiet:
+                self._report(target.seq, "quiet")
+                self.spare(target.account)
+
+    async def _strike(self, target: _Target, live: Sequence[Live]) -> None:
+        if target.struck:
+            self._report(target.seq, "look", count=len(live), left={"http": len(live)})
+        ended = await self._runtime.shutdown([request.id for request in live])
+        target.struck = True
+        self._report(target.seq, "kick", count=ended)
+
+    def _still(self, targets: Iterable[_Target]) -> list[_Target]:
+        return [t for t in targets if self._targets.get(t.account) is t]
+
+    def _find(self, sessions: Iterable[Live]) -> dict[_Target, list[Live]]:
+        """Whose request is it? By canonical form, so that no spelling hides one."""
+        if self._index is None:
+            self._index = {}
+            for target in self._targets.values():
+                for form in target.forms:
+                    self._index.setdefault(form, []).append(target)
+        index, found = self._index, dict[_Target, list[Live]]()
+        for request in sessions:
+            names = spelled(request.login.encode(errors="replace"))
+            forms = {form for name in names for form in self._spell(name.decode(errors="replace"))}
+            for target in {t for form in forms for t in index.get(form, ())}:
+                found.setdefault(target, []).append(request)
+        return found
+
+    def _fail(self, detail: str) -> None:
+        for target in self._targets.values():
+            self._report(target.seq, "failed", detail=detail)
