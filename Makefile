@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test live live-up live-down bench docs lock clean
+.PHONY: help setup check demo test live live-up live-down bench docs lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ check: .venv/.done ## lint, types, import contracts
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+demo: .venv/.done ## the problem, what time does about it, and Evict: an Exchange organisation, no root
+	@$(PY) -m evict demo
 
 test: ready ## everything: checks, then all tests; as root those on real servers too
 	@$(MAKE) --no-print-directory check

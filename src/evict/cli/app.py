@@ -32,6 +32,8 @@ _COMMANDS: Final = (
     ("ledger", "ledger:app", "Verify, show, back up or restore the ledger."),
     ("serve", "serve:app", "Run the control plane, and the agent unless it runs apart."),
     ("agent", "agent:app", "Run the agent alone, or print what a server needs to ask it."),
+    ("demo", "demo.app:app", "Show the problem and the cure on the embedded organisation."),
+    ("lab", "lab:app", "Run the embedded Exchange organisation for people to try."),
     ("key", "key:app", "Make the keys of this estate."),
     ("config", "config:app", "Check, show or begin the configuration."),
 )

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`evict demo`: the problem, what time does about it, and the same with Evict, in one minute."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from cyclopts import App
+
+from evict.cli.demo import processes
+from evict.cli.demo.clients import Clients, open_all
+from evict.cli.demo.plain import lines, plain_disable
+from evict.cli.demo.revocation import Revoked, revoke
+from evict.cli.demo.summary import write_summary
+from evict.cli.lab import start_serve
+from evict.core.endpoint import Endpoint, Tls
+from evict.core.errors import ExitCode
+from evict.lab.estate.layout import (
+    DOMAIN,
+    FRONT_NAME,
+    HTTPS_PORT,
+    IMAP_PORT,
+    POP3_PORT,
+    SUBMISSION_PORT,
+    Layout,
+)
+from evict.lab.estate.people import people
+
+app = App(name="demo")
+
+_BYSTANDERS: Final = slice(2, 8)
+_BYSTANDER_PAUSE_S: Final = 0.5
+
+
+@app.default
+def demo(
+    *, version: str = "2019", address: str = "127.80.0.1", build: Path = Path("build/demo")
+) -> ExitCode:
+    """Start an Exchange organisation, let two people leave it, and compare.
+
+    Parameters
+    ----------
+    version
+        2013, 2016, 2019 or SE.
+    address
+        Of the balancer; the servers' addresses are counted from it.
+    build
+        Folder for the evidence and `summary.json`.
+    """
+    build.mkdir(parents=True, exist_ok=True)
+    folder = (build / "lab").resolve()
+    shutil.rmtree(folder, ignore_errors=True)  # the ledger of an earlier run goes with it
+    folder.mkdir(mode=0o700)
+    return asyncio.run(_tell(Layout(folder=folder, address=address), version, build))
+
+
+async def _tell(layout: Layout, version: str, build: Path) -> ExitCode:
+    begun = time.monotonic()
+    endpoints = endpoints_of(layout)
+    one, two, *_ = staff = people()
+    async with AsyncExitStack() as stack:
+        say(f"1. An Exchange {version} organisation on {layout.address}: a directory, two client")
+        say("   access servers behind a balancer, two databases, sixty people; and Evict beside it")
+        arguments = ["lab", "--no-serve", "--hook", "--version", version]
+        arguments += ["--address", layout.address, "--folder", str(layout.folder)]
+        lab = await processes.start(arguments, layout.folder / "lab.log", layout.control)
+        stack.push_async_callback(processes.stop, lab)
+        stack.push_async_callback(processes.stop, await start_serve(layout))
+        say(f"   up after {time.monotonic() - begun:.1f} s")
+        say(f"\n2. {one.name} leaves, and is disabled in the directory, as everybody does it")
+        plain = await plain_disable(layout.control, one, DOMAIN, endpoints)
+        still = sum(each.open for each in plain)
+        say(f"   Tried again right after that, {still} of {len(plain)} doors are open. When would")
+        say("   they close by themselves? The organisation's clock is moved, ten minutes a step:")
+        for line in lines(plain):
+            say(line)
+
+        say(f"\n3. {two.name} leaves, and somebody types: evict revoke {two.upn(DOMAIN)}")
+        others = await open_all(staff[_BYSTANDERS], DOMAIN, endpoints)
+        for each in others:
+            stack.push_async_callback(each.stop)
+            each.keep_using(_BYSTANDER_PAUSE_S)
+        held = sum(len(each.tracks) for each in others)
+        say(f"   {held} sessions of {len(others)} other people are in use meanwhile")
+        revoked = await revoke(two, DOMAIN, endpoints, layout.config, build)
+        _print(revoked)
+        dropped = _dropped(others)
+        say(f"   other people: {held} sessions in use, {dropped} disturbed")
+        verified = await processes.run(
+            "verify",
+            str(revoked.evidence),
+            "--key",
+            str(build / "evidence.pub"),
+            environment={},
+        )
+        say(f"   {verified.splitlines()[0]}")
+        summary = write_summary(build, revoked, held, dropped, plain)
+    say(f"\nEvidence:  {revoked.evidence}")
+    say(f"Check it:  evict verify {revoked.evidence} --key {build / 'evidence.pub'}")
+    say(f"Summary:   {summary}")
+    say("Next:      evict lab, and point a browser and a mail program at it")
+    say(f"({time.monotonic() - begun:.0f} s in all)")
+    good = not revoked.contradictions and not dropped
+    return ExitCode.OK if good else ExitCode.FAILED
+
+
+def endpoints_of(layout: Layout) -> tuple[Endpoint, ...]:
+    """Where the people come in: the web doors at the balancer, mail programs at one server."""
+    web = [
+        (protocol, layout.address, HTTPS_PORT) for protocol in ("owa", "activesync", "ews", "mapi")
+    ]
+    first = layout.server(layout.servers[0])
+    mail = [("imap", first, IMAP_PORT), ("pop3", first, POP3_PORT)]
+    implicit = tuple(_endpoint(layout, *place, Tls.IMPLICIT) for place in (*web, *mail))
+    submission = _endpoint(layout, "submission", first, SUBMISSION_PORT, Tls.STARTTLS)
+    return (*implicit, submission)
+
+
+def _endpoint(layout: Layout, protocol: str, host: str, port: int, tls: Tls) -> Endpoint:
+    return Endpoint(
+        system="exchange",
+        protocol=protocol,
+        host=host,
+        port=port,
+        tls=tls,
+        server_name=FRONT_NAME,
+        ca_file=layout.ca_file,
+    )
+
+
+def _print(revoked: Revoked) -> None:
+    report = revoked.report
+    say(f"   {report['label']}: {report['verdict']}; every door as Evict saw it:")
+    for door in report["doors"]:
+        name = "/".join(door["door"][part] for part in ("system", "protocol", "credential"))
+        word = door["judgement"] if door["nature"] == "provable" else door["nature"]
+        say(
+            f"   {name:34} {word:13} last success {_text(door['last_success_ms'])},"
+            f" first refusal {_text(door['first_refusal_ms'])}"
+        )
+    say("   and as the leaver's own programs saw it:")
+    for each in revoked.leaver_saw:
+        say(
+            f"   {each.client:48} last success {_text(each.last_success_ms)},"
+            f" first refused try {_text(each.first_refusal_ms)}"
+        )
+
+
+def _text(value: float | None) -> str:
+    return "         -" if value is None else f"{value:7.1f} ms"
+
+
+def _dropped(others: Sequence[Clients]) -> int:
+    return sum(track.refusals > 0 for each in others for track in each.tracks)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is what people read

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import Process
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from evict.cli.demo import processes
+from evict.cli.options import Json
+from evict.cli.output import Output
+from evict.cli.serve import stop_at_signal
+from evict.core.errors import ExitCode
+from evict.lab.estate import control
+from evict.lab.estate.layout import Layout
+from evict.lab.estate.organisation import Options, running
+from evict.lab.estate.welcome import welcome
+
+app = App(name="lab")
+
+Folder = Annotated[Path, Parameter(help="Where the lab keeps its certificates and sockets.")]
+_FOLDER = Path("build/lab")
+
+
+@app.default
+def lab(
+    *,
+    version: str = "2019",
+    people: int = 60,
+    serve: bool = True,
+    hook: bool | None = None,
+    address: str = "127.80.0.1",
+    folder: Folder = _FOLDER,
+) -> ExitCode:
+    """Run a small Exchange organisation on loopback until it is interrupted.
+
+    Parameters
+    ----------
+    version
+        2010, 2013, 2016, 2019 or SE.
+    people
+        How many, sixty at most.
+    serve
+        Run `evict serve` beside it.
+    hook
+        Let the balancer ask Evict's hook before each request; it refuses where nobody answers.
+        Unless it is said otherwise, if `evict serve` runs beside it.
+    address
+        Of the balancer; the servers' addresses are counted from it.
+    """
+    layout = Layout(folder=folder.resolve(), address=address)
+    asked = serve if hook is None else hook
+    asyncio.run(_run(layout, Options(version=version, people=people, hook=asked), serve=serve))
+    return ExitCode.OK
+
+
+async def _run(layout: Layout, options: Options, *, serve: bool) -> None:
+    stop = stop_at_signal()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running(layout, options))
+        if serve:
+            served = await start_serve(layout)
+            stack.push_async_callback(processes.stop, served)
+        text = welcome(layout, options.version, options.people, served=serve)
+        print(text, flush=True)  # noqa: T201 - this is what people read
+        await stop.wait()
+
+
+async def start_serve(layout: Layout) -> Process:
+    """Evict for this organisation; its keys are made where there are none."""
+    environment = {"EVICT_CONFIG": str(layout.config)}
+    keys = layout.folder / "keys"
+    if not keys.exists():
+        await processes.run("key", "init", "--folder", str(keys), environment=environment)
+    log = layout.folder / "serve.log"
+    ready = layout.folder / "control.sock"
+    return await processes.start(("serve",), log, ready, environment=environment)
+
+
+@app.command
+def people(*, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """List everybody, with the password to sign in with."""
+    return _ask(folder, control.People(), json=json)
+
+
+@app.command
+def disable(name: str, *, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """Disable an account in the lab's directory, the ordinary way, and do nothing else."""
+    return _ask(folder, control.Disable(name=name), json=json)
+
+
+@app.command
+def enable(name: str, *, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """Enable it again."""
+    return _ask(folder, control.Enable(name=name), json=json)
+
+
+@app.command
+def advance(seconds: float, *, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """Move the organisation's clock forwards; what falls due happens."""
+    return _ask(folder, control.Advance(seconds=seconds), json=json)
+
+
+@app.command
+def deliver(
+    to: str, subject: str, body: str = "", *, folder: Folder = _FOLDER, json: Json = False
+) -> ExitCode:
+    """Let a mail arrive from outside."""
+    return _ask(folder, control.Deliver(to=to, subject=subject, body=body), json=json)
+
+
+@app.command
+def predict(name: str, *, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """Tell when each live session of somebody would close by itself, by the model's rules."""
+    return _ask(folder, control.Predict(name=name), json=json)
+
+
+@app.command
+def status(*, folder: Folder = _FOLDER, json: Json = False) -> ExitCode:
+    """Tell what time it is in the organisation, and how many sessions live."""
+    return _ask(folder, control.Status(), json=json)
+
+
+def _ask(folder: Path, command: control.Command, *, json: bool) -> ExitCode:
+    layout = Layout(folder=folder.resolve())
+    data = asyncio.run(control.ask(layout.control, command))
+    output = Output(json=json)
+    if json:
+        output.data(data)
+        return ExitCode.OK
+    for row in data if isinstance(data, list) else [data]:
+        output.page.print("  ".join(f"{key} {value}" for key, value in row.items()))
+    return ExitCode.OK
