@@ -14,6 +14,7 @@ from evict.config.load import load
 from evict.config.model import Config
 from evict.systems.active_directory import observing
 from evict.systems.dovecot import doors as dovecot
+from evict.systems.exchange import doors as exchange
 from evict.systems.postfix import doors as postfix
 from tests.arch.tree import ROOT
 
@@ -25,7 +26,10 @@ def everything(folder: Path) -> Config:
     """The example's configuration, with every door that can be configured."""
     file = folder / "evict.toml"
     text = example().replace("#realm = ", "realm = ")
-    file.write_text(text.replace("#gssapi = false", "gssapi = true"))
+    text = text.replace("#gssapi = false", "gssapi = true")
+    for port in ("imap_port = 993", "pop3_port = 995", "submission_port = 587"):
+        text = text.replace(f"#{port}", port)
+    file.write_text(text)
     return load(file)
 
 
@@ -37,6 +41,9 @@ def named_by_the_connectors(config: Config) -> Iterator[str]:
         yield from (e.door.name for e in dovecot.Doors(store).expectations())
     for relay in config.postfix:
         yield from (e.door.name for e in postfix.Doors(relay).expectations(None))
+    for organisation in config.exchange:
+        every = exchange.Doors(organisation).expectations(um=True, archive=True)
+        yield from (e.door.name for e in every)
 
 
 def rows(page: str) -> list[str]:
@@ -46,7 +53,7 @@ def rows(page: str) -> list[str]:
 def test_every_door_of_the_connectors_is_in_the_table_and_no_other(tmp_path: Path) -> None:
     names = list(named_by_the_connectors(everything(tmp_path)))
     assert sorted(rows(PAGE.read_text())) == sorted(names)
-    assert len(names) == 16
+    assert len(names) == 39
 
 
 def test_the_check_sees_a_door_that_the_table_does_not_have(tmp_path: Path) -> None:

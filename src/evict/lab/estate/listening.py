@@ -53,7 +53,7 @@ async def start(
     key = CookieKey()
     for name in layout.servers:
         await _server(stack, model, layout, authority, name, key)
-    front: Balancer = balancer(layout, authority, hook=hook)
+    front: Balancer = balancer(layout, authority, model.profile.version, hook=hook)
     context = authority.server_context(FRONT_NAME, layout.address)
     await front.start(layout.address, HTTPS_PORT, context)
     stack.push_async_callback(front.stop)

@@ -34,7 +34,7 @@ def write_settings(layout: Layout, version: str, service_password: str, *, hook:
     password.write_text(service_password)
     parts = [_own(folder), _directory(layout, password), _exchange(layout, version, password)]
     if hook:
-        parts.append(_hook(layout))
+        parts.append(_hook(layout, version))
     layout.config.write_text("\n".join(parts))
     return layout.config
 
@@ -105,13 +105,19 @@ submission_port = {SUBMISSION_PORT}
 """
 
 
-def _hook(layout: Layout) -> str:
+def cookie_of(version: str) -> str:
+    """The cookie that signs in: before 2013 it names a session of the server's (assumed)."""
+    return "sessionid" if version == "2010" else "cadata"
+
+
+def _hook(layout: Layout, version: str) -> str:
     upstream = layout.server(layout.servers[0])
     return f"""\
 [exchange.hook]
 listen = "{layout.hook}:{HOOK_PORT}"
 login_listen = "{layout.hook}:{LOGIN_PORT}"
 login_upstream = "https://{upstream}:{HTTPS_PORT}"
+cookie = "{cookie_of(version)}"
 ca_file = "{layout.ca_file}"
 server_name = "{FRONT_NAME}"
 runtime = "{layout.runtime}"
