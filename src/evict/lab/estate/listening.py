@@ -109,7 +109,10 @@ def _shell(model: Organisation, server: str, configuration: str) -> PowerShellSi
 
     def admit(name: str, password: str | None) -> str | None:
         account = model.directory.find(name)
-        return None if account is None or password is None else account.sam
+        if password is None:
+            return account.sam if account is not None and account.enabled else None
+        who = model.sign_in_integrated(server, name, password)
+        return None if isinstance(who, Denied) else who.sam
 
     registry = (
         exchange_registry(model, server)
@@ -119,7 +122,7 @@ def _shell(model: Organisation, server: str, configuration: str) -> PowerShellSi
     return PowerShellSite(
         lambda _: registry,
         authorise,
-        Negotiator(passwords, admit),
+        Negotiator(passwords, admit, place="shell"),
         configuration=configuration,
         server_name=f"{server}.{DOMAIN}",
     )

@@ -91,6 +91,7 @@ class Negotiator(Generic[Caller]):
         admit: name and the password proved (None: by a ticket) -> caller, None to refuse.
         schemes: offered, in this order.
         keytab: for Kerberos, which needs `gssapi`.
+        place: on a connection; sites of one port that share it take each other's word for who it is.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class Negotiator(Generic[Caller]):
         *,
         schemes: Sequence[str] = ("Negotiate", "NTLM"),
         keytab: Path | None = None,
+        place: str = _STATE,
     ) -> None:
         self._passwords = passwords
         self._admit = admit
         self.schemes = tuple(schemes)
         self._keytab = keytab
+        self._key = place
 
     def offers(self) -> list[tuple[str, str]]:
         return [("WWW-Authenticate", scheme) for scheme in self.schemes]
@@ -112,7 +115,7 @@ class Negotiator(Generic[Caller]):
     def authenticate(self, request: Request) -> Signed[Caller] | Challenge:
         """Who it is. A connection that is known needs no header again."""
         seat: _Seat[Caller]
-        seat = request.connection.state.setdefault(_STATE, _Seat())  # type: ignore[assignment]
+        seat = request.connection.state.setdefault(self._key, _Seat())  # type: ignore[assignment]
         scheme, _, value = request.headers.get("authorization").partition(" ")
         known = {name.lower(): name for name in self.schemes}.get(scheme.lower())
         if known is None:
@@ -127,7 +130,7 @@ class Negotiator(Generic[Caller]):
         return self._step(request, seat, known, token)
 
     def forget(self, request: Request) -> None:
-        request.connection.state.pop(_STATE, None)
+        request.connection.state.pop(self._key, None)
 
     def _signed(self, seat: _Seat[Caller], headers: list[tuple[str, str]]) -> Signed[Caller] | None:
         if seat.context is None or seat.caller is None:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from evict.lab.http.limits import Limits
 from evict.lab.http.messages import Connection, Handler, Request, Response
@@ -46,8 +46,7 @@ class HttpConnection(asyncio.Protocol):
 
     # --- the transport calls ---
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("not a stream")
+        transport = cast("asyncio.Transport", transport)  # whatever the loop's own class is
         self._transport = transport
         self.connection = Connection(
             _host(transport.get_extra_info("peername")),

@@ -25,6 +25,7 @@ _CAPABILITIES: Final = "IMAP4rev1 ID IDLE NAMESPACE LITERAL+ UNSELECT UIDPLUS CH
 _SMALL_LITERAL: Final = 16 * 1024
 _MAX_BAD: Final = 20
 _BYE: Final = b"* BYE Connection is closed.\r\n"
+"""Said before the model's end of a session is carried out, and at time-outs (words assumed)."""
 _TOO_MANY: Final = b"* BYE Too many connections.\r\n"
 _FAILED: Final = "failed."
 """Said of a wrong password, and of a door that is shut for another reason alike (assumed)."""
@@ -205,7 +206,7 @@ class ImapConnection:
             await self._refuse(command, live)
             return
         self._live = live
-        self._commands = Commands(live.access.mailbox)
+        self._commands = Commands(live.access.mailbox, self._door.organisation.now)
         await self._say(command.tag, "OK", f"{command.name} completed.")
 
     async def _refuse(self, command: Command, denied: Denied) -> None:

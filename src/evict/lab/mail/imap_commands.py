@@ -48,8 +48,9 @@ class Refused(Exception):
 class Commands:
     """Of one connection. `code` is the response code that goes with the last OK."""
 
-    def __init__(self, box: Mailbox) -> None:
+    def __init__(self, box: Mailbox, now: Callable[[], float]) -> None:
         self.box = box
+        self._now = now
         self.code = ""
         self._view: View | None = None
         self._handlers: dict[str, Handler] = {
@@ -172,7 +173,7 @@ class Commands:
             to=mail.to,
             subject=mail.subject,
             body=mail.body,
-            received=self._latest(),
+            received=self._now(),
             read=uids.SEEN in flags,
         )
         self.box.put(folder, message)
@@ -181,10 +182,6 @@ class Commands:
         held.flags[held.of[message.id]] = set(flags) - {uids.SEEN}
         self.code = f"[APPENDUID {held.validity} {held.of[message.id]}] "
         return iter(())
-
-    def _latest(self) -> float:
-        """The instant of the last command: the connection's clock is the model's."""
-        return self.box.last_logon or 0.0
 
     # --- the folder that is selected ---
     def _selected(self, *, to_write: bool = False) -> View:

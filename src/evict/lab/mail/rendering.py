@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import email.policy
 import email.utils
+import quopri
 import re
 from datetime import UTC, datetime
-from email.message import EmailMessage, MIMEPart
+from email.header import Header
+from email.message import EmailMessage
 from email.parser import BytesParser
 from functools import lru_cache
 from typing import Final
@@ -19,8 +21,10 @@ from msgspec import Struct
 
 from evict.lab.model.mailbox import Message
 
-_POLICY: Final = email.policy.SMTP
 _READING: Final = email.policy.default
+_END: Final = "\r\n"
+_TROUBLE: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""Quirk: Python 3.11 raises all of these for headers and parts that are none."""
 
 
 class HandedIn(Struct, frozen=True, kw_only=True):
@@ -34,20 +38,33 @@ class HandedIn(Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=512)
 def octets(message: Message) -> bytes:
-    """The whole message, lines ending in CR LF."""
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = _addresses((message.sender,))
-    mail["To"] = _addresses(message.to)
-    mail["Subject"] = _line(message.subject)
-    mail["Date"] = datetime.fromtimestamp(int(message.received), UTC)
-    mail["Message-ID"] = f"<{message.id}@{_domain(message.sender)}>"
-    mail.set_content(_clean(message.body), cte=_encoding(message.body))
-    return mail.as_bytes()
+    """The whole message, lines ending in CR LF.
+
+    Composed by hand: the standard library's address headers raise for what is no address.
+    """
+    lines = _lines(message.body)
+    plain = all(len(line) < 900 and line.isascii() and "\0" not in line for line in lines)
+    subject = Header(_line(message.subject), header_name="Subject", maxlinelen=76)
+    head = (
+        f"From: {_address_text(message.sender)}",
+        "To: " + ",\r\n ".join(map(_address_text, message.to or ("undisclosed",))),
+        f"Subject: {subject.encode(linesep=_END)}",
+        f"Date: {email.utils.format_datetime(datetime.fromtimestamp(int(message.received), UTC))}",
+        f"Message-ID: <{message.id}@{_domain(message.sender)}>",
+        "MIME-Version: 1.0",
+        'Content-Type: text/plain; charset="utf-8"',
+        f"Content-Transfer-Encoding: {'7bit' if plain else 'quoted-printable'}",
+        "",
+        "",
+    )
+    body = "\n".join(lines).encode()
+    if not plain:
+        body = quopri.encodestring(body)
+    return _END.join(head).encode("ascii") + body.rstrip(b"\n").replace(b"\n", b"\r\n") + b"\r\n"
 
 
-def _encoding(body: str) -> str:
-    plain = body.isascii() and all(len(line) < 900 for line in body.splitlines())
-    return "7bit" if plain and "\0" not in body else "quoted-printable"
+def _lines(body: str) -> list[str]:
+    return re.split(r"\r\n|\r|\n", _clean(body))
 
 
 def _clean(text: str) -> str:
@@ -59,46 +76,45 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in _clean(text)).split())
 
 
+def _address_text(address: str) -> str:
+    """What cannot stand in an address (RFC 5322 section 3.4.1) is shown as `_`."""
+    bare = _address(address) or address
+    return re.sub(r"[^A-Za-z0-9.!#$%&'*+/=?^_`{|}~@-]", "_", bare) or "nobody"
+
+
 def _domain(address: str) -> str:
     domain = address.rpartition("@")[2]
     return domain if re.fullmatch(r"[A-Za-z0-9.-]{1,253}", domain) else "localhost"
 
 
-def _addresses(addresses: tuple[str, ...]) -> str:
-    """Only ASCII can stand in an address that any client reads (RFC 5322 section 3.4.1)."""
-    return _line(", ".join(addresses).encode("ascii", "replace").decode())
-
-
 def parse(content: bytes) -> HandedIn:
     """Read what a client handed in, whatever it is."""
     mail = BytesParser(policy=_READING).parsebytes(content)
-    body = mail.get_body(("plain", "html")) if isinstance(mail, EmailMessage) else None
+    if not isinstance(mail, EmailMessage):
+        raise TypeError("the policy makes such messages")
     return HandedIn(
         sender=_address(_header(mail, "From")),
         to=tuple(a for _, a in email.utils.getaddresses([_header(mail, "To")]) if a),
         subject=_line(_header(mail, "Subject")),
-        body=_text(body),
+        body=_body(mail),
     )
 
 
 def _header(mail: EmailMessage, name: str) -> str:
-    """Quirk: Python 3.11 raises of many kinds for headers that are none."""
     try:
         return str(mail.get(name, ""))
-    except (AttributeError, IndexError, LookupError, TypeError, ValueError):
+    except _TROUBLE:
         return ""
 
 
-def _text(part: MIMEPart | None) -> str:
-    if part is None:
-        return ""
+def _body(mail: EmailMessage) -> str:
+    """The text, or the page where there is only that."""
     try:
-        content = part.get_content()
-    except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
-        content = part.get_payload(decode=True)
-    if isinstance(content, bytes):
-        return content.decode("utf-8", "replace")
-    return content.replace("\r\n", "\n") if isinstance(content, str) else ""
+        part = mail.get_body(("plain", "html"))
+        content = "" if part is None else part.get_content()
+    except _TROUBLE:
+        return ""
+    return "\n".join(_lines(content)) if isinstance(content, str) else ""
 
 
 def _address(header: str) -> str:

@@ -10,24 +10,19 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from typing import AnyStr, Final
+from typing import AnyStr, Final, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from evict.lab.mail import rendering
 from evict.lab.mail.logins import Door, Live
+from evict.lab.mail.submission_hooks import CLOSING, Hooks
 from evict.lab.mail.wire import MailLimits
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.words import Denied, Protocol
 
-_log = logging.getLogger(__name__)
 _REFUSED: Final = "535 5.7.3 Authentication unsuccessful"
-_NOT_ALLOWED: Final = "550 5.7.60 SMTP; Client does not have permissions to send as this sender"
-_CLOSING: Final = "421 4.4.1 Connection timed out"
 _NONSENSE: Final = frozenset({"500", "501", "502", "503", "504", "535"})
 _MAX_ERRORS: Final = 20
-_MAX_RECIPIENTS: Final = 500
-"""MaxRecipientsPerMessage of a new receive connector is 200, of an organisation 500."""
 
 
 class SmtpServer:
@@ -49,6 +44,8 @@ class SmtpServer:
         self, host: str, port: int, tls: ssl.SSLContext, *, starttls: bool = False
     ) -> int:
         """Listen, with TLS from the first octet, or from STARTTLS on; the port."""
+        # It warns of itself at each login, and tells lines of mails at a lower level.
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Submission(self, tls, starttls=starttls),
@@ -83,7 +80,7 @@ class Submission(SMTP):
         self._live: Live | None = None
         self._errors = 0
         super().__init__(
-            _Handler(self),
+            Hooks(self),
             hostname=f"{server.door.server}.{server.door.organisation.directory.domain}",
             ident="Microsoft ESMTP MAIL Service ready",
             data_size_limit=server.limits.max_literal,
@@ -109,8 +106,8 @@ class Submission(SMTP):
         super().connection_lost(error)
 
     def abort(self) -> None:
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        if (transport := self._stream()) is not None:
+            transport.abort()
 
     async def finished(self) -> None:
         """Wait until nothing of it runs any more."""
@@ -121,11 +118,12 @@ class Submission(SMTP):
     def _ended(self, reason: str) -> None:
         """The model ended the session."""
         del reason
-        self._cut(f"{_CLOSING}\r\n".encode())
+        self._cut(f"{CLOSING}\r\n".encode())
 
     async def push(self, status: AnyStr) -> None:
         """Every reply goes through here: who only ever sends nonsense is cut."""
-        if self.transport is None or self._transport_closing():
+        transport = self._stream()
+        if transport is None or transport.is_closing():
             # Nobody hears it; aiosmtpd would go on reading what had come.
             raise asyncio.CancelledError
         await super().push(status)
@@ -134,13 +132,15 @@ class Submission(SMTP):
         if self._errors > _MAX_ERRORS:
             self._cut(b"421 4.7.0 Too many errors on this connection\r\n")
 
-    def _transport_closing(self) -> bool:
-        return isinstance(self.transport, asyncio.Transport) and self.transport.is_closing()
+    def _stream(self) -> asyncio.Transport | None:
+        """Quirk: uvloop's transports are none of asyncio's classes."""
+        return cast("asyncio.Transport | None", self.transport)
 
     def _cut(self, farewell: bytes) -> None:
-        if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
-            self.transport.write(farewell)
-            self.transport.close()
+        transport = self._stream()
+        if transport is not None and not transport.is_closing():
+            transport.write(farewell)
+            transport.close()
 
     # --- TLS: with the loop's own, so that it works on every kind of loop ---
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
@@ -199,10 +199,10 @@ class Submission(SMTP):
         self._reset_timeout()
         return AuthResult(success=True)
 
-    # --- what the handler asks ---
+    # --- what the hooks ask ---
     @property
-    def offers_auth(self) -> bool:
-        return self._over_tls
+    def organisation(self) -> Organisation:
+        return self.own.door.organisation
 
     @property
     def offers_starttls(self) -> bool:
@@ -212,108 +212,3 @@ class Submission(SMTP):
         """The live session, where the model lets it go on."""
         live = self._live
         return live if live is not None and self.own.door.use(live) is None else None
-
-
-class _Handler:
-    """aiosmtpd's hooks; a text is the reply."""
-
-    def __init__(self, connection: Submission) -> None:
-        self._connection = connection
-
-    async def handle_exception(self, error: Exception) -> str:
-        """Say nothing of what is inside."""
-        _log.warning("a submission failed: %s", type(error).__name__)
-        return "451 4.3.0 Error: not done"
-
-    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name and arguments
-        self,
-        server: SMTP,
-        session: Session,
-        envelope: Envelope,
-        hostname: str,
-        responses: list[str],
-    ) -> list[str]:
-        del server, envelope
-        session.host_name = hostname
-        if self._connection.offers_starttls:
-            responses = [r for r in responses if not r.startswith("250-AUTH")]
-            responses.insert(1, "250-STARTTLS")
-        return responses
-
-    async def handle_NOOP(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope, arg: str | None
-    ) -> str:
-        del server, envelope, arg
-        if session.authenticated and self._connection.going_on() is None:
-            return _CLOSING
-        return "250 2.0.0 OK"
-
-    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name and arguments
-        self,
-        server: SMTP,
-        session: Session,
-        envelope: Envelope,
-        address: str,
-        options: list[str],
-    ) -> str:
-        """The sender is looked at here, though Exchange may do so only at DATA (assumed)."""
-        del server, session
-        live = self._connection.going_on()
-        if live is None:
-            return _CLOSING
-        if not _may_send_as(live, address, self._connection.own.door.organisation):
-            return _NOT_ALLOWED
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return "250 2.1.0 Sender OK"
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name and arguments
-        self,
-        server: SMTP,
-        session: Session,
-        envelope: Envelope,
-        address: str,
-        options: list[str],
-    ) -> str:
-        del server, session
-        if self._connection.going_on() is None:
-            return _CLOSING
-        if len(envelope.rcpt_tos) >= _MAX_RECIPIENTS:
-            return "452 4.5.3 Too many recipients"
-        if "@" not in address:
-            return "501 5.1.3 Invalid address"
-        envelope.rcpt_tos.append(address)
-        envelope.rcpt_options.extend(options)
-        return "250 2.1.5 Recipient OK"
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        del server, session
-        live = self._connection.going_on()
-        if live is None:
-            return _CLOSING
-        content = envelope.original_content or b""
-        mail = rendering.parse(content)
-        organisation = self._connection.own.door.organisation
-        sent = organisation.submit(
-            live.access,
-            envelope.rcpt_tos,
-            mail.subject,
-            mail.body,
-            send_as=envelope.mail_from,
-        )
-        if isinstance(sent, Denied):
-            return _NOT_ALLOWED
-        return f"250 2.6.0 <{sent.id}@{organisation.directory.domain}> Queued mail for delivery"
-
-
-def _may_send_as(live: Live, address: str, organisation: Organisation) -> bool:
-    """Its own addresses, or those of a mailbox that lets it (Mail.submit decides the same)."""
-    own = live.access.mailbox
-    box = organisation.find_mailbox(address) if "@" in address else None
-    if box is None or box is own:
-        return box is own
-    names = {own.sam, own.primary, f"{organisation.directory.netbios}\\{own.sam}"}
-    allowed = {user.lower() for user in (*box.send_as, *box.send_on_behalf)}
-    return any(name.lower() in allowed for name in names)

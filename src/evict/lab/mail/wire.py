@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Final
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -64,9 +64,8 @@ class Wire(asyncio.Protocol):
 
     # --- the transport calls ---
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("not a stream")
-        self._transport = transport
+        # Not an instance of asyncio's class on every loop (see submission.py).
+        self._transport = cast("asyncio.Transport", transport)
         self.secure = transport.get_extra_info("sslcontext") is not None
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if peer else ""

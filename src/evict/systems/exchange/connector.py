@@ -16,13 +16,14 @@ from evict.core.measure import BeforeImage, Effect, Measure
 from evict.core.secret import Secret
 from evict.systems.base import Observation, Order, Passwords
 from evict.systems.exchange import sightings
-from evict.systems.exchange.access import Log, Logs, Marks, Served
+from evict.systems.exchange.access import Log, Logs, Served
 from evict.systems.exchange.disturbing import Disturbing
 from evict.systems.exchange.doors import Doors
 from evict.systems.exchange.elsewhere import Elsewhere
 from evict.systems.exchange.exposure import exposures
 from evict.systems.exchange.findings import examine
 from evict.systems.exchange.inventory import Inventory, Reader
+from evict.systems.exchange.marks import Marks
 from evict.systems.exchange.measures import Measures
 from evict.systems.exchange.plan import Planner
 from evict.systems.exchange.port import EXCHANGE, SERVER, Shell, ShellAccess, Timeouts

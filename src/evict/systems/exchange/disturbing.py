@@ -11,8 +11,9 @@ from typing import Final
 from evict.core.account import Account
 from evict.core.errors import RemoteProtocolError, Unsupported
 from evict.core.measure import EffectKind, Measure
-from evict.systems.exchange.access import POOLS, Log, Logs, Marks
+from evict.systems.exchange.access import POOLS, Log, Logs
 from evict.systems.exchange.inventory import Reader
+from evict.systems.exchange.marks import Marks
 from evict.systems.exchange.port import Shell
 from evict.systems.exchange.results import Command, Result, done
 from evict.systems.exchange.writes import Writes

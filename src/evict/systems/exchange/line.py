@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, Final
 
 import requests
@@ -24,6 +25,7 @@ from evict.core.errors import (
     SystemFault,
     Uncertain,
     Unreachable,
+    Unsupported,
 )
 from evict.core.secret import Secret
 from evict.systems.exchange.results import Command, Result, fault, one_line, top
@@ -33,6 +35,8 @@ logging.getLogger("pypsrp").setLevel(logging.CRITICAL + 1)
 
 _SHELL_GONE: Final = frozenset({0x8033805B, 0x803381DE})
 """WSMan fault codes of a shell or a command that the server no longer knows."""
+_KERBEROS: Final = ("gssapi", "krb5")
+"""What pyspnego does Kerberos with."""
 _GRACE_S: Final = 5
 """Beyond the time within which the server itself says that it has nothing yet."""
 _BUSY: Final = (429, 500, 502, 503, 504)
@@ -101,6 +105,9 @@ class Line(Struct, kw_only=True, dict=True):
     def _open(self) -> None:
         if self._pool is not None:
             return
+        if self.authentication == "kerberos" and not all(map(find_spec, _KERBEROS)):
+            text = f"kerberos needs the Python packages {' and '.join(_KERBEROS)}"
+            raise Unsupported(text, system=self.system)
         try:
             self._wsman = WSMan(
                 self.host,

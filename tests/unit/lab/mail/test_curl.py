@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lab.mail.conftest import ALICE, BOB, Town
+from tests.unit.lab.mail.towns import ALICE, BOB, Town
 
 CURL = shutil.which("curl")
 

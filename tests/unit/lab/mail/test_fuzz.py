@@ -59,7 +59,7 @@ def test_any_octets_are_a_command_or_none(parts: list[bytes]) -> None:
 @given(st.lists(_WORDS, max_size=10), st.lists(st.binary(max_size=5), max_size=3))
 @settings(max_examples=800, deadline=None)
 def test_any_words_run_or_are_refused(words: list[bytes], literals: list[bytes]) -> None:
-    commands = Commands(box())
+    commands = Commands(box(), lambda: 1e9)
     list(commands.run(imap_syntax.parse([b"s SELECT INBOX"])))
     try:
         command = imap_syntax.parse([b"t " + b" ".join(words), *literals])

@@ -9,7 +9,7 @@ import base64
 import pytest
 
 from evict.lab.mail.wire import MailLimits
-from tests.unit.lab.mail.conftest import ALICE, Town
+from tests.unit.lab.mail.towns import ALICE, Town
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 PROTOCOLS = ["imap", "pop3", "smtp"]
@@ -198,7 +198,8 @@ async def test_no_password_is_logged(town: Town, caplog: pytest.LogCaptureFixtur
     await reader.readline()
     writer.write(b"EHLO x\r\nAUTH PLAIN " + PLAIN + b"\r\nAUTH LOGIN\r\nQUIT\r\n")
     assert b"235" in await rest((reader, writer))
-    (await imap(town))[1].transport.abort()
+    _, writer = await imap(town)
+    writer.transport.abort()
     await town.gone()
     assert ALICE not in caplog.text
     assert PLAIN.decode() not in caplog.text

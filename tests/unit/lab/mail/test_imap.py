@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from evict.lab.model.words import Protocol
-from tests.unit.lab.mail.conftest import ALICE, Town, outside
+from tests.unit.lab.mail.towns import ALICE, Town, outside
 
 
 def connect(town: Town) -> imaplib.IMAP4_SSL:
@@ -104,6 +104,32 @@ async def test_plain_and_uids_and_flags_and_removal(town: Town) -> None:
 
     await outside(act)
     assert len(town.organisation.mailboxes["alice"].messages["Inbox"]) == 3
+
+
+async def test_copies_and_closing_a_folder(town: Town) -> None:
+    for number in range(3):
+        town.mail(f"Mail {number}")
+
+    def act() -> None:
+        client, other = logged_in(town), logged_in(town)
+        client.select("INBOX")
+        other.select("INBOX")
+        assert client.copy("1:2", '"Deleted Items"')[0] == "OK"
+        assert client.copy("1", "Nowhere")[0] == "NO"
+        client.store("1:2", "+FLAGS.SILENT", "\\Deleted")
+        assert client.uid("EXPUNGE", "2")[0] == "OK"
+        assert other.noop()[0] == "OK"
+        assert other.response("EXPUNGE")[1] == [b"2"]
+        assert client.close()[0] == "OK"
+        assert client.select('"Deleted Items"') == ("OK", [b"2"])
+        assert client.unselect()[0] == "OK"
+        assert client.create("New")[0] == "NO"
+        client.logout()
+        other.logout()
+
+    await outside(act)
+    left = town.organisation.mailboxes["alice"].messages["Inbox"]
+    assert [message.subject for message in left] == ["Mail 2"]
 
 
 async def test_new_mail_is_told_of_at_noop_and_wakes_an_idle(town: Town) -> None:

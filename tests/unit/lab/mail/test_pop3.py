@@ -8,7 +8,7 @@ import poplib
 
 import pytest
 
-from tests.unit.lab.mail.conftest import ALICE, Town, outside
+from tests.unit.lab.mail.towns import ALICE, Town, outside
 
 
 def connect(town: Town) -> poplib.POP3_SSL:

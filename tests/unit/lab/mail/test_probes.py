@@ -13,7 +13,7 @@ from evict.probes.base import Login, Prober, Witness
 from evict.probes.imap import ImapProber
 from evict.probes.pop3 import Pop3Prober
 from evict.probes.submission import SubmissionProber
-from tests.unit.lab.mail.conftest import ALICE, Town
+from tests.unit.lab.mail.towns import ALICE, Town
 
 PROBERS: dict[str, Prober] = {
     "imap": ImapProber(),

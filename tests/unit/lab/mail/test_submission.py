@@ -8,7 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.unit.lab.mail.conftest import ALICE, Town, outside
+from tests.unit.lab.mail.towns import ALICE, Town, outside
 
 
 def connect(town: Town, *, starttls: bool = False) -> smtplib.SMTP:
@@ -49,6 +49,25 @@ async def test_a_mail_is_sent_and_arrives(town: Town, *, starttls: bool) -> None
         "Liebe Grüße\n",
     )
     await town.gone()
+
+
+@pytest.mark.parametrize("starttls", [False, True])
+async def test_a_large_mail_arrives_and_one_too_large_does_not(
+    town: Town, *, starttls: bool
+) -> None:
+    lines = "\n".join("x" * 70 for _ in range(30_000)) + "\n"
+
+    def act() -> None:
+        with logged_in(town, starttls=starttls) as client:
+            large = letter()
+            large.set_content(lines)
+            client.send_message(large)
+            with pytest.raises(smtplib.SMTPException):
+                client.sendmail("alice@corp.example", ["bob@corp.example"], "x\n" * 6_000_000)
+
+    await outside(act)
+    (mail,) = town.organisation.mailboxes["bob"].messages["Inbox"]
+    assert mail.body == lines
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from evict.systems.exchange.access import IIS, PROXY, Line, Log, Marks, bare, columns, parse
+from evict.systems.exchange.access import IIS, PROXY, Line, Log, bare, columns, parse
+from evict.systems.exchange.marks import Marks
 from tests.unit.systems.exchange.samples import ANN, AT
 
 

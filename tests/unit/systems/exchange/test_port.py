@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -180,10 +182,15 @@ async def test_somebody_else_answers(
     authority = Authority()
     authority.write_ca(tmp_path / "other.pem")
 
+    talks: list[asyncio.Task[None] | None] = []
+
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.current_task())
         await reader.read(65_536)
         writer.write(answer)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(
         say, run.address, 0, ssl=authority.server_context(run.address)
@@ -194,10 +201,13 @@ async def test_somebody_else_answers(
     with pytest.raises(fault):
         await shell.run("Get-Mailbox")
     server.close()
+    await asyncio.gather(*filter(None, talks))
     await server.wait_closed()
 
 
 async def test_kerberos_without_its_libraries_says_so(run: Running) -> None:
     shell = Shell(access(run, authentication="kerberos"))
-    with pytest.raises(AccessRefused, match="cannot sign in by kerberos|does not take"):
+    if find_spec("krb5"):
+        pytest.skip("they are installed")
+    with pytest.raises(Unsupported, match="kerberos needs the Python packages"):
         await shell.run("Get-Mailbox", Identity="ann")
