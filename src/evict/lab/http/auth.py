@@ -91,7 +91,7 @@ class Negotiator(Generic[Caller]):
         admit: name and the password proved (None: by a ticket) -> caller, None to refuse.
         schemes: offered, in this order.
         keytab: for Kerberos, which needs `gssapi`.
-        place: on a connection; sites of one port that share it take each other's word for who it is.
+        place: on a connection; sites of a port that share it take each other's word for who it is.
     """
 
     def __init__(
