@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from evict.control.case import Case
-from evict.control.masteruser import login_name
 from evict.control.parts import Parts
 from evict.core.account import Account
 from evict.core.door import Credential
@@ -29,11 +28,11 @@ class NegativeLogins:
         self._sources = parts.sources
         self._timeout_s = parts.config.probes.timeout_s
         self._hooked = parts.systems.hooked
-        self._username_format = parts.systems.username_format
+        self._login_name = parts.systems.login_name
 
     def login(self, account: Account, endpoint: Endpoint, password: Secret) -> Login:
         return Login(
-            name=login_name(account, endpoint, self._username_format),
+            name=self._login_name(account, endpoint),
             password=password,
             source=self._sources.next(),
             timeout_s=self._timeout_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from evict.config.model import Config, DovecotSection
 from evict.config.secrets import read_secret
-from evict.control.masteruser import MasterUser
+from evict.control.masteruser import MasterUser, login_name
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint
 from evict.core.names import login_forms
@@ -68,6 +68,12 @@ class Systems:
     def forms(self, account: Account) -> tuple[str, ...]:
         """Every login form of the account as each server of this estate normalises it."""
         return login_forms(account, self.username_formats)
+
+    def login_name(self, account: Account, endpoint: Endpoint) -> str:
+        """The name that this account logs in with there; Exchange takes the UPN everywhere."""
+        if endpoint.system in {e.name for e in self.exchanges}:
+            return account.upn
+        return login_name(account, endpoint, self.username_format)
 
     async def close(self) -> None:
         for connector in self.all:

@@ -32,6 +32,7 @@ class WitnessStand:
 
     def __init__(self, parts: Parts) -> None:
         self._master = parts.systems.master
+        self._others = {e.name for e in parts.systems.exchanges}
         self._sources = parts.sources
         self._open_s = parts.config.probes.witness_open_ms / 1000
         self._beat_ms = parts.config.probes.witness_beat_ms
@@ -46,7 +47,7 @@ class WitnessStand:
         tries = {
             asyncio.create_task(self._open_one(self._master, account, e)): e
             for e in endpoints
-            if e.protocol in WITNESSED
+            if e.protocol in WITNESSED and e.system not in self._others
         }
         if not tries:
             return None
