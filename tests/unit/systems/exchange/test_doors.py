@@ -4,10 +4,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evict.config.forward_auth import ForwardAuthHook
 from msgspec import structs
 
 from evict.config.exchange import ExchangeFront
+from evict.config.forward_auth import ForwardAuthHook
 from evict.core.door import Nature
 from evict.core.errors import Unreachable
 from evict.core.exposure import Source
