@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from evict.cli.demo import processes
 from evict.cli.options import Json
 from evict.cli.output import Output
 from evict.cli.serve import stop_at_signal
-from evict.core.errors import ExitCode
+from evict.core.errors import ExitCode, ServiceUnavailable
 from evict.lab.estate import control
 from evict.lab.estate.layout import Layout
 from evict.lab.estate.organisation import Options, running
@@ -23,6 +25,7 @@ app = App(name="lab")
 
 Folder = Annotated[Path, Parameter(help="Where the lab keeps its certificates and sockets.")]
 _FOLDER = Path("build/lab")
+_AGENT_S = 20.0
 
 
 @app.default
@@ -62,22 +65,35 @@ async def _run(layout: Layout, options: Options, *, serve: bool) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running(layout, options))
         if serve:
-            served = await start_serve(layout)
+            served = await start_serve(layout, hooked=options.hook)
             stack.push_async_callback(processes.stop, served)
         text = welcome(layout, options.version, options.people, served=serve)
         print(text, flush=True)  # noqa: T201 - this is what people read
         await stop.wait()
 
 
-async def start_serve(layout: Layout) -> Process:
-    """Evict for this organisation; its keys are made where there are none."""
+async def start_serve(layout: Layout, *, hooked: bool) -> Process:
+    """Evict for this organisation, up to its agent; its keys are made where there are none."""
     environment = {"EVICT_CONFIG": str(layout.config)}
     keys = layout.folder / "keys"
     if not keys.exists():
         await processes.run("key", "init", "--folder", str(keys), environment=environment)
     log = layout.folder / "serve.log"
     ready = layout.folder / "control.sock"
-    return await processes.start(("serve",), log, ready, environment=environment)
+    served = await processes.start(("serve",), log, ready, environment=environment)
+    if hooked:
+        await _agent_answers(served, environment)
+    return served
+
+
+async def _agent_answers(served: Process, environment: dict[str, str]) -> None:
+    """Until the agent's hook has everything, the balancer refuses everybody."""
+    until = time.monotonic() + _AGENT_S
+    while '"behind": 0' not in await processes.run("status", "--json", environment=environment):
+        if time.monotonic() > until:
+            await processes.stop(served)
+            raise ServiceUnavailable("the agent does not reach the control plane: see serve.log")
+        await asyncio.sleep(0.05)
 
 
 @app.command
@@ -131,6 +147,35 @@ def _ask(folder: Path, command: control.Command, *, json: bool) -> ExitCode:
     if json:
         output.data(data)
         return ExitCode.OK
-    for row in data if isinstance(data, list) else [data]:
-        output.page.print("  ".join(f"{key} {value}" for key, value in row.items()))
+    for line in _lines(data):
+        output.page.print(line)
     return ExitCode.OK
+
+
+def _lines(data: list[dict[str, object]] | dict[str, object]) -> list[str]:
+    """A table with its names above, or one fact a line."""
+    if isinstance(data, dict):
+        facts = {_name(key): _word(key, value) for key, value in data.items()}
+        width = max(map(len, facts))
+        return [f"{name:{width}}  {value}" for name, value in facts.items()]
+    if not data:
+        return ["nothing live"]
+    rows = [[_name(key) for key in data[0]]]
+    rows += [[_word(key, value) for key, value in row.items()] for row in data]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{word:{width}}" for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _name(key: str) -> str:
+    return key.removesuffix("_model_s").removesuffix("_s").replace("_", " ")
+
+
+def _word(key: str, value: object) -> str:
+    if key == "now" and isinstance(value, int | float):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if key.endswith("_s"):
+        return f"{value:.0f} s" if isinstance(value, int | float) else "never"
+    return str(value)

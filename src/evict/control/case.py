@@ -12,7 +12,7 @@ from evict.control import acknowledged
 from evict.control.acknowledged import AgentSaid
 from evict.control.progress import DoorJudged, Event, MeasureDone, Refusing
 from evict.core.account import Account
-from evict.core.door import Door
+from evict.core.door import Credential, Door
 from evict.core.errors import LedgerFull
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.core.revocation import Entry
@@ -196,9 +196,15 @@ class Case:
         return [effect for effect in self.all_effects() if effect.kind in _UNSETTLED]
 
     def at_rest(self) -> bool:
-        """Whether another round would change nothing: all is shut, or beyond our rights."""
+        """Whether another round would change nothing.
+
+        All is shut, or beyond our rights, or a live session that nothing lists and nobody watches
+        (Exchange has none of IMAP's): where a whole round saw nothing of it, no other will.
+        """
         good = (Judgement.SHUT, Judgement.BOUNDED)
+        looked_at = {sighting.door for sighting in self.sightings()}
         left = {v.door for v in self.verdicts() if v.nature.provable and v.judgement not in good}
+        left -= {d for d in left if d.credential is Credential.SESSION and d not in looked_at}
         beyond = {door for measure in self.beyond_us for door in self.plan[measure].doors}
         unsettled = {effect.measure for effect in self._unsettled()}
         return not self.failures and left <= beyond and unsettled <= self.beyond_us

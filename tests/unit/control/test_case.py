@@ -138,6 +138,14 @@ def test_another_open_door_keeps_a_case_going_beside_one_beyond_our_rights() -> 
     assert not case.at_rest()
 
 
+def test_a_live_session_that_nothing_lists_keeps_no_case_going() -> None:
+    case = a_case()
+    live = Door(system="exchange", protocol="imap", credential=Credential.SESSION)
+    case.expect([Expectation(door=live)])
+    assert case.at_rest()
+    assert [v.judgement for v in case.verdicts() if v.door == live] == [Judgement.UNVERIFIABLE]
+
+
 def test_a_case_has_been_struck_once_an_agent_has_kicked_and_not_by_a_flush() -> None:
     case = a_case()
     for step, struck in (("flush", False), ("kick", True)):

@@ -99,7 +99,7 @@ async def test_only_the_end_of_a_connection_is_a_cut(
     make: MakeFake, fault: Fault, outcome: Outcome
 ) -> None:
     fake = make(None)
-    async with witness_of(fake, timeout_s=0.2) as witness:
+    async with witness_of(fake, timeout_s=1.0) as witness:
         fake.faults[BEAT[fake.protocol]] = fault
         assert await witness.beat() is outcome
 

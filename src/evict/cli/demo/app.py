@@ -36,6 +36,10 @@ app = App(name="demo")
 
 _BYSTANDERS: Final = slice(2, 8)
 _BYSTANDER_PAUSE_S: Final = 0.5
+_OTHER_WORDS: Final = (
+    "Bounded: no measure ends it, time does.\n"
+    "   Outside: not Evict's to shut. Unprovable: nobody can look (mail already on a phone)."
+)
 
 
 @app.default
@@ -65,33 +69,36 @@ async def _tell(layout: Layout, version: str, build: Path) -> ExitCode:
     endpoints = endpoints_of(layout)
     one, two, *_ = staff = people()
     async with AsyncExitStack() as stack:
-        say(f"1. An Exchange {version} organisation on {layout.address}: a directory, two client")
-        say("   access servers behind a balancer, two databases, sixty people; and Evict beside it")
+        say(f"1. An Exchange {version} organisation starts on {layout.address}: a directory, two")
+        say("   client access servers behind a balancer, two databases, sixty people;")
+        say("   and Evict beside it.")
         arguments = ["lab", "--no-serve", "--hook", "--version", version]
         arguments += ["--address", layout.address, "--folder", str(layout.folder)]
         lab = await processes.start(arguments, layout.folder / "lab.log", layout.control)
         stack.push_async_callback(processes.stop, lab)
-        stack.push_async_callback(processes.stop, await start_serve(layout))
+        stack.push_async_callback(processes.stop, await start_serve(layout, hooked=True))
         say(f"   up after {time.monotonic() - begun:.1f} s")
-        say(f"\n2. {one.name} leaves, and is disabled in the directory, as everybody does it")
+        say(f"\n2. Without Evict: {one.name} leaves; her account is disabled in the directory.")
         plain = await plain_disable(layout.control, one, DOMAIN, endpoints)
         still = sum(each.open for each in plain)
-        say(f"   Tried again right after that, {still} of {len(plain)} doors are open. When would")
-        say("   they close by themselves? The organisation's clock is moved, ten minutes a step:")
+        say(f"   Right after that, {still} of {len(plain)} doors still let her in. When would")
+        say("   they shut by themselves? The organisation's clock (not yours) is moved on")
+        say("   for eight hours, ten minutes a step; she uses each door at each step:\n")
         for line in lines(plain):
             say(line)
 
-        say(f"\n3. {two.name} leaves, and somebody types: evict revoke {two.upn(DOMAIN)}")
+        say(f"\n3. With Evict: {two.name} leaves, and somebody types")
+        say(f"      evict revoke {two.upn(DOMAIN)} --allow-bounce")
         others = await open_all(staff[_BYSTANDERS], DOMAIN, endpoints)
         for each in others:
             stack.push_async_callback(each.stop)
             each.keep_using(_BYSTANDER_PAUSE_S)
         held = sum(len(each.tracks) for each in others)
-        say(f"   {held} sessions of {len(others)} other people are in use meanwhile")
+        say(f"   His programs go on meanwhile, and {held} sessions of {len(others)} other people.")
         revoked = await revoke(two, DOMAIN, endpoints, layout.config, build)
         _print(revoked)
         dropped = _dropped(others)
-        say(f"   other people: {held} sessions in use, {dropped} disturbed")
+        say(f"\n   Of the {held} sessions of other people, {dropped} were disturbed.")
         verified = await processes.run(
             "verify",
             str(revoked.evidence),
@@ -99,7 +106,7 @@ async def _tell(layout: Layout, version: str, build: Path) -> ExitCode:
             str(build / "evidence.pub"),
             environment={},
         )
-        say(f"   {verified.splitlines()[0]}")
+        say(f"   The signed evidence is {verified.splitlines()[0]}")
         summary = write_summary(build, revoked, held, dropped, plain)
     say(f"\nEvidence:  {revoked.evidence}")
     say(f"Check it:  evict verify {revoked.evidence} --key {build / 'evidence.pub'}")
@@ -135,25 +142,30 @@ def _endpoint(layout: Layout, protocol: str, host: str, port: int, tls: Tls) -> 
 
 
 def _print(revoked: Revoked) -> None:
-    report = revoked.report
-    say(f"   {report['label']}: {report['verdict']}; every door as Evict saw it:")
+    report, own = revoked.report, {each.door: each for each in revoked.leaver_saw}
+    say("   What Evict saw and what his own programs saw, in ms after the order was written down.")
+    say("   A refused try counts from when it began, which may be before the order.\n")
+    say(f"   {'':28}  {'':12}  {'Evict saw':>11}  {'his last':>11}  {'his first':>11}")
+    say(f"   {'door':28}  {'':12}  {'it refused':>11}  {'success':>11}  {'refused try':>11}")
     for door in report["doors"]:
         name = "/".join(door["door"][part] for part in ("system", "protocol", "credential"))
         word = door["judgement"] if door["nature"] == "provable" else door["nature"]
-        say(
-            f"   {name:34} {word:13} last success {_text(door['last_success_ms'])},"
-            f" first refusal {_text(door['first_refusal_ms'])}"
+        seen = own.get(name)
+        times = (
+            door["first_refusal_ms"],
+            seen and seen.last_success_ms,
+            seen and seen.first_refusal_ms,
         )
-    say("   and as the leaver's own programs saw it:")
-    for each in revoked.leaver_saw:
-        say(
-            f"   {each.client:48} last success {_text(each.last_success_ms)},"
-            f" first refused try {_text(each.first_refusal_ms)}"
-        )
+        say(f"   {name:28}  {word:12}  " + "  ".join(map(_text, times)))
+    say(f"\n   Verdict: {report['verdict']}. Shut: proven. {_OTHER_WORDS}")
+    for door in report["doors"]:
+        if door["judgement"] == "bounded" and door["predicted_s"] is not None:
+            name = "/".join(door["door"][part] for part in ("system", "protocol", "credential"))
+            say(f"   {name} ends by itself after {door['predicted_s']:.0f} s at most.")
 
 
 def _text(value: float | None) -> str:
-    return "         -" if value is None else f"{value:7.1f} ms"
+    return f"{'-':>11}" if value is None else f"{value:8.1f} ms"
 
 
 def _dropped(others: Sequence[Clients]) -> int:

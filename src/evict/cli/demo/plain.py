@@ -77,15 +77,15 @@ def _note(closed: dict[int, float], tracks: Sequence[Track], after_s: float) -> 
 
 def lines(left: Sequence[Left]) -> list[str]:
     """One line a door, for the terminal."""
-    made = []
+    made = [f"   {'door':42}  right after  in the organisation's time"]
     for each in left:
         word = "OPEN" if each.open else "shut"
         after = each.closed_by_itself_after_model_s
         if not each.open:
-            until = "at once"
+            until = "-"
         elif after is None:
             until = f"still open after {each.watched_model_s / 3600:.0f} h"
         else:
             until = f"shut by itself within {after / 60:.0f} min"
-        made.append(f"   {each.label:42} {word}   {until}")
+        made.append(f"   {each.label:42}  {word:11}  {until}")
     return made

@@ -50,14 +50,14 @@ class Revoked(Struct, frozen=True, kw_only=True):
 async def revoke(
     person: Person, domain: str, endpoints: Sequence[Endpoint], config: Path, build: Path
 ) -> Revoked:
-    """Run `evict revoke` with its talk on this terminal; ask the leaver's programs after it."""
+    """Run `evict revoke`; ask the leaver's programs after it."""
     clients = Clients(person, domain)
     await clients.open(endpoints)
     clients.keep_using(_PAUSE_S)
     try:
         await asyncio.sleep(_SETTLE_S)
         arguments = ("revoke", person.upn(domain), "--reason", "left the company", "--allow-bounce")
-        code, answer = await evict(*arguments, environment=_environment(config), talk=True)
+        code, answer = await evict(*arguments, environment=_environment(config))
         await asyncio.sleep(_SETTLE_S)
     finally:
         await clients.stop()

@@ -229,6 +229,13 @@ def _set_cookies(response: Response, cookie: str) -> list[str]:
     return values
 
 
+_START: Final = f"{LOGIN_PAGE}?url=%2Fowa%2F&amp;reason=3"
+_TO_LOGIN: Final = (
+    f'<!doctype html><meta http-equiv="refresh" content="0;url={_START}">'
+    f'<title>Login Timeout</title><a href="{_START}">Sign in</a>'
+).encode()
+
+
 def _refusal(request: Request, said: Said, cookie: str) -> Response:
     if said.verdict is Verdict.NO_ANSWER:
         return Response(503, [("Retry-After", "1")])
@@ -240,6 +247,8 @@ def _refusal(request: Request, said: Said, cookie: str) -> Response:
     if not request.path.lower().startswith(_FOR_PEOPLE):
         return Response(401, gone)
     if request.method != "GET":
-        return Response(440, gone)
+        # A browser that sent a form shows nothing of a bare 440: the page leads to the login.
+        kind = ("Content-Type", "text/html; charset=utf-8")
+        return Response(440, [kind, *gone], _TO_LOGIN)
     page = f"{LOGIN_PAGE}?url={quote(request.target, safe='')}&reason=0"
     return Response(302, [("Location", page), *gone])

@@ -24,6 +24,7 @@ def welcome(layout: Layout, version: str, count: int, *, served: bool) -> str:
     """The whole text, ready to print."""
     first = layout.server(layout.servers[0])
     staff = people(count)
+    lab = f"--folder {layout.folder}"
     lines = [
         f"An Exchange {version} organisation, {DOMAIN}, all on this machine:",
         "",
@@ -40,15 +41,21 @@ def welcome(layout: Layout, version: str, count: int, *, served: bool) -> str:
         "",
         f"{len(staff)} people; sign in as one of them:",
         *(f"  {p.upn(DOMAIN):22} {p.password}" for p in staff[:_SHOWN]),
-        f"  ... and {len(staff) - _SHOWN} more: evict lab people" if len(staff) > _SHOWN else "",
+        f"  ... and {len(staff) - _SHOWN} more: evict lab people {lab}"
+        if len(staff) > _SHOWN
+        else "",
         "",
         "Try, in another terminal:",
-        "  evict lab disable alice          what everybody does; then use what is signed in",
-        "  evict lab advance 900            move the organisation's clock by 15 minutes",
+        f"  evict lab disable alice {lab}",
+        "      what everybody does; what she has open goes on",
+        f"  evict lab advance 900 {lab}",
+        "      move the organisation's clock by 15 minutes",
     ]
     if served:
         lines += [
-            f"  evict revoke bob --config {layout.config}",
+            f"  evict revoke bob --allow-bounce --config {layout.config}",
+            "      ends every way in; mail to him bounces while his mailbox is quarantined",
             f"  evict reinstate bob --config {layout.config}",
+            "      puts it back, and says a fresh password once",
         ]
     return "\n".join([*lines, "", "Ctrl-C ends it."])

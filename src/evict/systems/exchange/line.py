@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -76,17 +77,20 @@ class Line(Struct, kw_only=True, dict=True):
         self._sent = False
         try:
             return self._call(commands, feed, writes=writes)
-        except SystemFault:
-            raise
+        except SystemFault as fault:
+            told = fault
         # The library reads foreign bytes: whatever it stumbles over, they were not the protocol.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._drop()
             kind = Uncertain if writes and self._sent else RemoteProtocolError
             text = f"{self.host}:{self.port} does not speak the protocol ({type(error).__name__})"
-            raise kind(text, system=self.system) from error
+            told = kind(text, system=self.system)
         finally:
             if self.abandoned:
                 self.close()
+        # The library's frames hold the password and an open connection: they end here.
+        told.__cause__ = told.__context__ = None
+        raise told.with_traceback(None)
 
     def _call(self, commands: Sequence[Command], feed: Sequence[str], *, writes: bool) -> Result:
         for again in (True, False):
@@ -131,7 +135,7 @@ class Line(Struct, kw_only=True, dict=True):
         except (WinRMError, *_NETWORK) as error:
             self._drop()
             raise self._mapped(error, lost=False) from error
-        except (SpnegoError, ImportError) as error:
+        except _no_credentials() as error:
             self._drop()
             text = f"cannot sign in by {self.authentication}: {one_line(error)}"
             raise AccessRefused(text, system=self.system) from error
@@ -209,6 +213,9 @@ class Line(Struct, kw_only=True, dict=True):
     def _drop(self) -> None:
         """Forget the pool and its connection; the server ends it by itself."""
         if self._wsman is not None:
+            session = self._wsman.transport.session
+            for adapter in session.adapters.values() if session else ():
+                _end(adapter)
             with suppress(*_NETWORK):
                 self._wsman.close()
         self._pool = self._wsman = None
@@ -219,6 +226,19 @@ class Line(Struct, kw_only=True, dict=True):
             with suppress(WinRMError, *_NETWORK):
                 self._pool.close()
         self._drop()
+
+
+def _end(adapter: Any) -> None:
+    """Close an adapter's connections now; the library does it once nothing refers to them."""
+    pools = adapter.poolmanager.pools
+    for key in pools.keys():  # noqa: SIM118 - iterating over it is refused
+        pools[key].close()
+
+
+def _no_credentials() -> tuple[type[Exception], ...]:
+    """What signing in raises before anything is sent; a KDC's refusal comes as krb5's own."""
+    known: tuple[type[Exception], ...] = (SpnegoError, ImportError)
+    return (*known, import_module("krb5").Krb5Error) if find_spec("krb5") else known
 
 
 def iter_once(feed: Sequence[str]) -> Any:

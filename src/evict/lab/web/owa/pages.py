@@ -111,8 +111,8 @@ def listing(view: View, folder: str, messages: Iterable[Message]) -> bytes:
     """Newest first; in what one sent oneself, whom it went to."""
     sent = folder == "Sent Items"
     rows = "".join(_row(view, folder, m, ", ".join(m.to) if sent else m.sender) for m in messages)
-    who = "To" if sent else "From"
-    head = f"<tr><th>{who}</th><th>Subject</th><th>Received (UTC)</th></tr>"
+    who, when = ("To", "Sent") if sent else ("From", "Received")
+    head = f"<tr><th>{who}</th><th>Subject</th><th>{when} (UTC)</th></tr>"
     table = f'<table id="mails">{head}{rows}</table>' if rows else "<p>Nothing here.</p>"
     return _page(folder, f"<h1>{escape(folder)}</h1>{table}", view)
 
@@ -120,7 +120,8 @@ def listing(view: View, folder: str, messages: Iterable[Message]) -> bytes:
 def _row(view: View, folder: str, message: Message, other: str) -> str:
     named = quote(message.id, safe="")
     link = view.link(f"ae=Item&a=Open&fld={quote(folder)}&id={named}")
-    weight = "" if message.read else ' class="unread"'
+    seen = message.read or folder == "Sent Items"
+    weight = "" if seen else ' class="unread"'
     subject = escape(message.subject or _NO_SUBJECT)
     return (
         f"<tr{weight}><td>{escape(other)}</td>"

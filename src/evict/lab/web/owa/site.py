@@ -123,7 +123,11 @@ class OwaSite:
     def _out(self, request: Request, reason: str) -> Response:
         """Whom nobody knows is sent to the form; a POST cannot be, and gets 440."""
         if request.method == "POST" or request.query.get("oeh") == "1":
-            return Response(440, [("Content-Type", "text/plain")], b"Login Timeout")
+            start = logon("/owa/", "3").replace("&", "&amp;")
+            body = (
+                f'<!doctype html><meta http-equiv="refresh" content="0;url={start}">Login Timeout'
+            )
+            return Response(440, [("Content-Type", "text/html; charset=utf-8")], body.encode())
         return redirect(logon(request.target, reason), [] if reason == "0" else forgotten())
 
     def _opened(self, request: Request, who: Principal) -> Response:
