@@ -9,6 +9,7 @@ import os
 import resource
 import ssl
 import time
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +18,13 @@ from msgspec import Struct, structs
 from bench.sheet import spread
 from evict.lab.estate.layout import DOMAIN, FRONT_NAME, HTTPS_PORT, IMAP_PORT, POP3_PORT, Layout
 from evict.lab.estate.people import Person, people
-from evict.wire import ews
+from evict.wire import ews, mapihttp
 
 RATE: Final = 500
 SESSIONS: Final = 2000
-_IMAP_EACH: Final = 15
-"""A user may have 16 IMAP connections at one server (Set-ImapSettings MaxConnectionsPerUser)."""
+_MAIL_EACH: Final = 7
+"""A user may have 16 connections of a kind (Set-ImapSettings MaxConnectionsPerUser)."""
+_MAPI_EACH: Final = 3
 _CONNECTIONS: Final = 16
 
 
@@ -86,6 +88,25 @@ async def _pop(host: str, context: ssl.SSLContext, person: Person) -> asyncio.St
     return writer
 
 
+async def _mapi(host: str, context: ssl.SSLContext, person: Person) -> asyncio.StreamWriter:
+    """A MAPI session context, and the connection that made it."""
+    reader, writer = await _open(host, HTTPS_PORT, context)
+    body = mapihttp.connect_body(f"/cn={person.sam}")
+    basic = base64.b64encode(f"{person.upn(DOMAIN)}:{person.password}".encode()).decode()
+    fields = {
+        **mapihttp.headers(mapihttp.CONNECT, str(uuid.uuid4()), 1),
+        "Host": FRONT_NAME,
+        "Authorization": f"Basic {basic}",
+        "Content-Length": str(len(body)),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    writer.write(f"POST {mapihttp.PATH} HTTP/1.1\r\n{head}\r\n".encode() + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    if b"x-responsecode: 0" not in answer.lower():
+        raise ConnectionError("the organisation refused a session")
+    return writer
+
+
 async def _idle(host: str, context: ssl.SSLContext, person: Person) -> asyncio.StreamWriter:
     """An IMAP session that waits for mail (IDLE)."""
     reader, writer = await _open(host, IMAP_PORT, context)
@@ -108,7 +129,7 @@ async def under_load(layout: Layout, seconds: float) -> Load:
         (open_one, layout.server(name), person)
         for name in layout.servers
         for person in people()
-        for open_one in (*[_idle] * _IMAP_EACH, _pop, _pop)
+        for open_one in (*[_idle] * _MAIL_EACH, *[_pop] * _MAIL_EACH, *[_mapi] * _MAPI_EACH)
     ]
     held: list[asyncio.StreamWriter] = []
     for at in range(0, min(SESSIONS, len(places)), 50):

@@ -181,7 +181,8 @@ class Planner:
         if seen.move is not None and seen.move.running:
             yield self._move(f"It is under way: {seen.move.status}, {seen.move.percent} %.")
             return
-        if not seen.served:
+        quarantined = seen.mailbox is not None and seen.mailbox.quarantined
+        if not seen.served or quarantined:  # there a token opens nothing: the narrower one does it
             return
         fresh = [pool for pool in seen.served if not pool.recycled]
         moved = seen.move is not None and seen.move.status.startswith("Completed")
