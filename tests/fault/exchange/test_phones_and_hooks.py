@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
@@ -85,6 +86,17 @@ async def _carry_out(connector: Connector, here: Place, verbs: tuple[str, ...]) 
     assert len(wanted) == len(verbs)
     for measure in wanted:
         await connector.apply(account, measure, order(), NOTHING)
+
+
+async def test_without_the_agent_the_balancer_refuses_everybody(tmp_path: Path) -> None:
+    async with place(tmp_path) as here, here.serving(agent=False) as service:
+        async with AsyncExitStack() as stack:
+            await here.agent(service, stack)
+            assert await _statuses(here, BOB, CAROL) == [200, 200]
+        assert await _statuses(here, BOB, CAROL) == [503, 503]
+        async with AsyncExitStack() as stack:
+            await here.agent(service, stack)
+            assert await _statuses(here, BOB, CAROL) == [200, 200]
 
 
 async def test_a_balancer_that_asks_nobody_lets_them_in(tmp_path: Path) -> None:

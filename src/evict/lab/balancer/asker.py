@@ -69,11 +69,13 @@ class Asker:
             async with asyncio.timeout(self._hook.timeout_s):
                 while self._idle:
                     channel = self._idle.pop()
-                    if channel.alive:
-                        try:
-                            return await self._on(channel, target, headers)
-                        except Broken:
-                            continue
+                    if not channel.alive:
+                        channel.close()
+                        continue
+                    try:
+                        return await self._on(channel, target, headers)
+                    except Broken:
+                        continue
                 return await self._on(await self._open(), target, headers)
         except (Broken, TimeoutError, UnicodeEncodeError):
             return None
