@@ -29,6 +29,8 @@ from evict.lab.estate.people import Person, people
 
 PAUSE_S: Final = 0.01
 WEB: Final = ("owa", "activesync", "ews", "mapi")
+_BOUNDED: Final = "submission/session"
+"""Goes on until its connector's time-out: no survivor that anybody promised to end."""
 BYSTANDERS: Final = slice(50, 54)
 
 
@@ -130,8 +132,7 @@ async def _one(
         for track in clients.tracks
         if track.last_success is not None
     }
-    bounded = "submission"
-    left = [t for t in clients.tracks if t.outcome.open and t.endpoint.protocol != bounded]
+    left = [t for t in clients.tracks if not t.outcome.shut and not t.door.endswith(_BOUNDED)]
     return seen, len(left)
 
 
@@ -169,7 +170,7 @@ def _of_bare(found: dict[str, Any]) -> list[Row]:
 def _common(found: dict[str, Any], which: str) -> list[Row]:
     return [
         Row(
-            what=f"{which}: doors that still let the leaver in at the end",
+            what=f"{which}: doors not shut at the end, but a live submission",
             reached=str(found["survivors"]),
             to_reach="0",
             met=found["survivors"] == 0,
@@ -188,7 +189,7 @@ def _of_load(load: Load) -> list[Row]:
         Row(
             what=f"{load.sessions} live sessions: requests answered, of 500 asked for a second",
             reached=f"{load.per_second:.0f} a second, {load.errors} errors",
-            to_reach=">= 500, 0 errors",
+            to_reach=">= 495, 0 errors",
             met=load.per_second >= 495 and load.errors == 0,
         ),
         Row(what="the same: GetFolder", reached=f"p50 {load.p50_ms} p99 {load.p99_ms} ms"),
