@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -24,6 +24,7 @@ from evict.config.forward_auth import ForwardAuthHook
 from evict.config.model import Config, DovecotHook, DovecotSection, PostfixHook
 from evict.config.secrets import read_secret
 from evict.ledger.feed import CutStep
+from evict.systems.cutting import NO_SESSIONS
 from evict.systems.dovecot import hook as dovecot
 from evict.systems.dovecot.cutter import Cutter as DovecotCutter
 from evict.systems.dovecot.doveadm import Doveadm
@@ -32,8 +33,6 @@ from evict.systems.forward_auth.bindings import Bindings
 from evict.systems.forward_auth.cutter import Cutter as FrontCutter
 from evict.systems.forward_auth.runtime import Runtime
 from evict.systems.postfix import hook as postfix
-
-_NO_SESSIONS: Final[Mapping[str, int]] = {}
 
 log = structlog.get_logger()
 
@@ -184,7 +183,7 @@ class _Reporter:
         step: str,
         *,
         count: int = 0,
-        left: Mapping[str, int] = _NO_SESSIONS,
+        left: Mapping[str, int] = NO_SESSIONS,
         detail: str = "",
     ) -> None:
         self._report(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
-
-from msgspec import Struct
+from typing import Final
 
 from evict.core.errors import SystemFault
+from evict.systems import cutting
+from evict.systems.cutting import Owners, Report, Target, rest
 from evict.systems.dovecot.doveadm import (
     NOBODY,
     Answer,
@@ -31,53 +31,22 @@ MANY_FORMS: Final = 256
 KICKS_A_REQUEST: Final = 200
 STRIKES_AT_ONCE: Final = 4
 """Each costs Dovecot a process; whoever comes meanwhile shares the next one."""
-_NO_SESSIONS: Final[Mapping[str, int]] = {}
 
 
-class Pace(Struct, frozen=True, kw_only=True):
-    """Seconds. Looks begin soon and grow rarer.
-
-    Attributes:
-        quiet: how long nothing may be seen before "quiet" is said. It must cover a login that was
-            past the hook when the gate shut and is not yet on the server's list.
-    """
+class Pace(cutting.Pace, frozen=True, kw_only=True):
+    """Looks begin soon."""
 
     first_look: float = 0.02
-    longest_look: float = 0.35
-    quiet: float = 1.0
     first_retry: float = 0.1
-    longest_retry: float = 5.0
 
 
-class Report(Protocol):
-    """Takes one step of one entry: "flush", "kick", "look", "quiet" or "failed"."""
+class _Target(Target):
+    """Attributes: `told`: it was said that a session of the leaver's cannot be kicked."""
 
-    def __call__(
-        self,
-        seq: int,
-        step: str,
-        *,
-        count: int = 0,
-        left: Mapping[str, int] = _NO_SESSIONS,
-        detail: str = "",
-    ) -> None: ...
-
-
-class _Target:
-    """One leaver.
-
-    Attributes:
-        clear_since: the loop's time of the first of the looks that saw nothing.
-        told: it was said that a session of the leaver's cannot be kicked.
-    """
-
-    __slots__ = ("account", "clear_since", "forms", "seq", "told")
+    __slots__ = ("told",)
 
     def __init__(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
-        self.account = account
-        self.seq = seq
-        self.forms = forms
-        self.clear_since: float | None = None
+        super().__init__(account, seq, forms)
         self.told = False
 
 
@@ -103,7 +72,7 @@ class Cutter:
         self._fresh: list[_Target] = []
         self._wanted: dict[str, _Target] = {}
         self._looking: dict[str, _Target] = {}
-        self._index: dict[str, list[_Target]] | None = None
+        self._owners: Owners[_Target] | None = None
         self._missed: list[_Target] = []
         self._misses = asyncio.Event()
         self._news = asyncio.Event()
@@ -140,12 +109,12 @@ class Cutter:
 
     def _look_at(self, target: _Target) -> None:
         self._looking[target.account] = target
-        self._index = None
+        self._owners = None
         self._hurry.set()
 
     def _stop_looking(self, account: str) -> None:
         if self._looking.pop(account, None) is not None:
-            self._index = None
+            self._owners = None
 
     async def _strike(self, targets: Sequence[_Target]) -> bool:
         """Try once; whoever it failed for is struck again with all the others it failed for."""
@@ -221,13 +190,10 @@ class Cutter:
 
     async def _is_hurried(self, pause: float) -> bool:
         """Rest; somebody new cuts the rest short."""
-        try:
-            async with asyncio.timeout(pause):
-                await self._hurry.wait()
-        except TimeoutError:
-            return False
-        self._hurry.clear()
-        return True
+        hurried = await rest(self._hurry, pause)
+        if hurried:
+            self._hurry.clear()
+        return hurried
 
     async def _look(self) -> bool:
         """One look at everybody's sessions; True where a leaver's was among them."""
@@ -238,9 +204,7 @@ class Cutter:
             if target in found:
                 target.clear_since = None
                 self._report_left(target, found[target])
-            elif target.clear_since is None:
-                target.clear_since = started
-            elif started - target.clear_since >= self._pace.quiet:
+            elif target.unseen(started, self._pace.quiet):
                 self._report(target.seq, "quiet")
                 self._stop_looking(target.account)
             if number % 500 == 499:
@@ -249,18 +213,9 @@ class Cutter:
         return bool(found)
 
     def _find(self, sessions: Iterable[Session]) -> dict[_Target, list[Session]]:
-        """Whose session is it? By canonical form, so that no spelling hides one."""
-        if self._index is None:
-            self._index = {}
-            for target in self._looking.values():
-                for form in target.forms:
-                    self._index.setdefault(form, []).append(target)
-        found: dict[_Target, list[Session]] = {}
-        for session in sessions:
-            owners = {t for f in self._spell(session.username) for t in self._index.get(f, ())}
-            for target in owners:
-                found.setdefault(target, []).append(session)
-        return found
+        if self._owners is None:
+            self._owners = Owners(self._looking.values())
+        return self._owners.find(sessions, lambda session: self._spell(session.username))
 
     def _report_left(self, target: _Target, sessions: Sequence[Session]) -> None:
         left: dict[str, int] = {}

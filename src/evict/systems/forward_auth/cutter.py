@@ -8,61 +8,28 @@ hook by then shows in a later look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
-
-from msgspec import Struct
+from collections.abc import Callable, Iterable, Sequence
 
 from evict.core.errors import SystemFault
+from evict.systems import cutting
+from evict.systems.cutting import Owners, Report, Target, rest
 from evict.systems.forward_auth.names import spelled
 from evict.systems.forward_auth.runtime import Live, Runtime
 
-_NO_SESSIONS: Final[Mapping[str, int]] = {}
 
-
-class Pace(Struct, frozen=True, kw_only=True):
-    """Seconds. Looks begin at once and grow rarer.
-
-    Attributes:
-        quiet: how long nothing may be seen before "quiet" is said. It must cover a request that was
-            past the hook when the gate shut and is not yet on the front's list.
-    """
+class Pace(cutting.Pace, frozen=True, kw_only=True):
+    """Looks begin at once."""
 
     first_look: float = 0.01
-    longest_look: float = 0.35
-    quiet: float = 1.0
-    longest_retry: float = 5.0
 
 
-class Report(Protocol):
-    """Takes one step of one entry: "kick", "look", "quiet" or "failed"."""
+class _Target(Target):
+    """Attributes: `struck`: a first kick was reported."""
 
-    def __call__(
-        self,
-        seq: int,
-        step: str,
-        *,
-        count: int = 0,
-        left: Mapping[str, int] = _NO_SESSIONS,
-        detail: str = "",
-    ) -> None: ...
-
-
-class _Target:
-    """One leaver.
-
-    Attributes:
-        clear_since: the loop's time of the first of the looks that saw nothing.
-        struck: a first kick was reported.
-    """
-
-    __slots__ = ("account", "clear_since", "forms", "seq", "struck")
+    __slots__ = ("struck",)
 
     def __init__(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
-        self.account = account
-        self.seq = seq
-        self.forms = frozenset(forms)
-        self.clear_since: float | None = None
+        super().__init__(account, seq, forms)
         self.struck = False
 
 
@@ -86,19 +53,19 @@ class Cutter:
         self._report = report
         self._pace = pace or Pace()
         self._targets: dict[str, _Target] = {}
-        self._index: dict[str, list[_Target]] | None = None
+        self._owners: Owners[_Target] | None = None
         self._news = asyncio.Event()
 
     def cut(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
         """Begin, or begin again; a newer entry of the account takes the place of an older one."""
         self._targets[account] = _Target(account, seq, forms)
-        self._index = None
+        self._owners = None
         self._news.set()
 
     def spare(self, account: str) -> None:
         """Stop: the account was reinstated."""
         self._targets.pop(account, None)
-        self._index = None
+        self._owners = None
 
     async def run(self) -> None:
         """Work until cancelled. A front that is down or hangs is tried again for ever."""
@@ -119,16 +86,8 @@ class Cutter:
                     failing = str(fault)
                     self._fail(failing)
                 slowest = self._pace.longest_retry
-            await self._rest(pause)
+            await rest(self._news, pause)
             pause = min(pause * 2, slowest)
-
-    async def _rest(self, pause: float) -> None:
-        """Somebody new cuts the rest short."""
-        try:
-            async with asyncio.timeout(pause):
-                await self._news.wait()
-        except TimeoutError:
-            return
 
     async def _look(self) -> None:
         started = asyncio.get_running_loop().time()
@@ -143,9 +102,7 @@ class Cutter:
             if not target.struck:
                 target.struck = True
                 self._report(target.seq, "kick", count=0)
-            if target.clear_since is None:
-                target.clear_since = started
-            elif started - target.clear_since >= self._pace.quiet:
+            if target.unseen(started, self._pace.quiet):
                 self._report(target.seq, "quiet")
                 self.spare(target.account)
 
@@ -159,20 +116,14 @@ class Cutter:
     def _still(self, targets: Iterable[_Target]) -> list[_Target]:
         return [t for t in targets if self._targets.get(t.account) is t]
 
-    def _find(self, sessions: Iterable[Live]) -> dict[_Target, list[Live]]:
-        """Whose request is it? By canonical form, so that no spelling hides one."""
-        if self._index is None:
-            self._index = {}
-            for target in self._targets.values():
-                for form in target.forms:
-                    self._index.setdefault(form, []).append(target)
-        index, found = self._index, dict[_Target, list[Live]]()
-        for request in sessions:
-            names = spelled(request.login.encode(errors="replace"))
-            forms = {form for name in names for form in self._spell(name.decode(errors="replace"))}
-            for target in {t for form in forms for t in index.get(form, ())}:
-                found.setdefault(target, []).append(request)
-        return found
+    def _find(self, requests: Iterable[Live]) -> dict[_Target, list[Live]]:
+        if self._owners is None:
+            self._owners = Owners(self._targets.values())
+        return self._owners.find(requests, self._forms)
+
+    def _forms(self, request: Live) -> set[str]:
+        names = spelled(request.login.encode(errors="replace"))
+        return {form for name in names for form in self._spell(name.decode(errors="replace"))}
 
     def _fail(self, detail: str) -> None:
         for target in self._targets.values():
