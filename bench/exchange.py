@@ -22,7 +22,6 @@ from bench.sheet import Row, finish, machine, spread
 from evict.cli.demo import processes
 from evict.cli.demo.app import endpoints_of
 from evict.cli.demo.clients import Clients, open_all
-from evict.cli.lab import start_serve
 from evict.core.endpoint import Endpoint
 from evict.lab.estate.layout import DOMAIN, Layout
 from evict.lab.estate.people import Person, people
@@ -75,7 +74,7 @@ async def organisation(layout: Layout, *, hook: bool, serve: bool = True) -> Asy
     begun = time.monotonic()
     lab = await processes.start(arguments, layout.folder / "lab.log", layout.control)
     started_s = time.monotonic() - begun
-    served = await start_serve(layout, hooked=hook) if serve else None
+    served = await processes.start_serve(layout, hooked=hook) if serve else None
     try:
         yield started_s
     finally:

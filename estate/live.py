@@ -20,7 +20,7 @@ from estate.people import Person
 from estate.plain import show_plain_disable
 from estate.product import Product, running
 from estate.revocation import show_revocation
-from estate.summary import write_summary
+from evict.cli.story import write_summary
 
 LEAVER_ONE = "alice"
 LEAVER_TWO = "bob"
@@ -58,7 +58,7 @@ def _tell(layout: Layout, build: Path) -> int:
             revoked = show_revocation(layout, product, two, leaver, build)
         held = holder.check()
         say(f"   bystanders: {held.held} sessions held, {held.dropped} dropped")
-        summary = write_summary(build, revoked, held, plain)
+        summary = write_summary(build, revoked, held.held, held.dropped, plain)
     say(f"\nEvidence:  {revoked.evidence}")
     say(f"Check it:  evict verify {revoked.evidence} --key {build / 'evidence.pub'}")
     say(f"Summary:   {summary}")

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
-
 from estate.clients.leaver import LeaverClients
 from estate.clients.ticket_file import take_ticket
 from estate.commands import EstateError
@@ -19,36 +17,9 @@ from estate.layout import Layout
 from estate.people import Person
 from estate.product import CONTROL_USER, Product, public_key
 from estate.run_as import EVICT, as_user, environment
+from evict.cli.story import Revoked, Seen, door_name
 
 _TIMEOUT_S: Final = 90
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """What one of the leaver's own clients saw, milliseconds from the commit.
-
-    Attributes:
-        door: the door in Evict's spelling that this client used.
-    """
-
-    client: str
-    door: str
-    last_success_ms: float | None
-    first_refusal_ms: float | None
-
-
-class Revoked(Struct, frozen=True, kw_only=True):
-    """What came of the command.
-
-    Attributes:
-        report: the account's part of `evict revoke --json`.
-        evidence: the copy in the build folder.
-    """
-
-    exit_code: int
-    report: dict[str, Any]
-    leaver_saw: list[Seen]
-    survivors: tuple[str, ...]
-    evidence: Path
 
 
 def show_revocation(
@@ -109,9 +80,7 @@ def _door(client: str) -> str:
 def _print(report: dict[str, Any], saw: list[Seen]) -> None:
     print(f"   {report['label']}: {report['verdict']}; every door as Evict saw it:")
     for door in report["doors"]:
-        name = "/".join(
-            (door["door"]["system"], door["door"]["protocol"], door["door"]["credential"])
-        )
+        name = door_name(door)
         word = door["judgement"] if door["nature"] == "provable" else door["nature"]
         print(
             f"   {name:34} {word:13} last success {_text(door['last_success_ms'])},"

@@ -21,10 +21,10 @@ from evict.control.service import ControlService
 from evict.core.account import Account
 from evict.core.errors import Bug, ExitCode
 from evict.evidence.keys import make_keys
+from evict.lab.estate.front import hook_answers
 from evict.lab.estate.layout import DOMAIN, NETBIOS, Layout
 from evict.lab.estate.organisation import Lab, Options, running
 from evict.lab.estate.people import Person, people
-from evict.lab.estate.settings import HOOK_PORT
 from evict.lab.model.mailbox import Mailbox
 
 ALICE, BOB, CAROL, DAVE, *_OTHERS = people(8)
@@ -98,19 +98,9 @@ class Place:
         stack.callback(stop.set)
         publisher = service._parts.publisher
         async with asyncio.timeout(10):
-            while not publisher.agents() or not await self._answers():
+            while not publisher.agents() or not await hook_answers(self.layout):
                 await asyncio.sleep(0.01)
         return stop.set
-
-    async def _answers(self) -> bool:
-        """Whether the hook knows everything: until then it refuses everybody."""
-        reader, writer = await asyncio.open_connection(self.layout.hook, HOOK_PORT)
-        writer.write(b"GET /auth HTTP/1.1\r\nHost: hook\r\nX-Original-URI: /owa/auth/x\r\n\r\n")
-        try:
-            return (await reader.readline()).startswith(b"HTTP/1.1 204")
-        finally:
-            writer.close()
-            await writer.wait_closed()
 
     async def revoke(
         self,

@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +13,7 @@ from evict.cli.demo import processes
 from evict.cli.options import Json
 from evict.cli.output import Output
 from evict.cli.serve import stop_at_signal
-from evict.core.errors import ExitCode, ServiceUnavailable
+from evict.core.errors import ExitCode
 from evict.lab.estate import control
 from evict.lab.estate.layout import Layout
 from evict.lab.estate.organisation import Options, running
@@ -25,7 +23,6 @@ app = App(name="lab")
 
 Folder = Annotated[Path, Parameter(help="Where the lab keeps its certificates and sockets.")]
 _FOLDER = Path("build/lab")
-_AGENT_S = 20.0
 
 
 @app.default
@@ -65,35 +62,11 @@ async def _run(layout: Layout, options: Options, *, serve: bool) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running(layout, options))
         if serve:
-            served = await start_serve(layout, hooked=options.hook)
+            served = await processes.start_serve(layout, hooked=options.hook)
             stack.push_async_callback(processes.stop, served)
         text = welcome(layout, options.version, options.people, served=serve)
         print(text, flush=True)  # noqa: T201 - this is what people read
         await stop.wait()
-
-
-async def start_serve(layout: Layout, *, hooked: bool) -> Process:
-    """Evict for this organisation, up to its agent; its keys are made where there are none."""
-    environment = {"EVICT_CONFIG": str(layout.config)}
-    keys = layout.folder / "keys"
-    if not keys.exists():
-        await processes.run("key", "init", "--folder", str(keys), environment=environment)
-    log = layout.folder / "serve.log"
-    ready = layout.folder / "control.sock"
-    served = await processes.start(("serve",), log, ready, environment=environment)
-    if hooked:
-        await _agent_answers(served, environment)
-    return served
-
-
-async def _agent_answers(served: Process, environment: dict[str, str]) -> None:
-    """Until the agent's hook has everything, the balancer refuses everybody."""
-    until = time.monotonic() + _AGENT_S
-    while '"behind": 0' not in await processes.run("status", "--json", environment=environment):
-        if time.monotonic() > until:
-            await processes.stop(served)
-            raise ServiceUnavailable("the agent does not reach the control plane: see serve.log")
-        await asyncio.sleep(0.05)
 
 
 @app.command

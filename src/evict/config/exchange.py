@@ -7,9 +7,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from evict.config.forward_auth import ForwardAuthHook
+from evict.config.kinds import CREDENTIAL, CaFile, Port
 
-_Port = Annotated[int, Meta(ge=1, le=65535)]
-_CREDENTIAL: Final = {"credential": True}
 _SHELL: Final = "^https?://[^/]+(/.*)?$"
 
 
@@ -27,15 +26,15 @@ class ExchangeServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["https://ex01.corp.example:5986/wsman"],
         ),
     ] = None
-    https_port: Annotated[_Port, Meta(description="OWA, ActiveSync, EWS, MAPI over HTTP.")] = 443
+    https_port: Annotated[Port, Meta(description="OWA, ActiveSync, EWS, MAPI over HTTP.")] = 443
     imap_port: Annotated[
-        _Port | None, Meta(description="IMAP with implicit TLS, where it is on.", examples=[993])
+        Port | None, Meta(description="IMAP with implicit TLS, where it is on.", examples=[993])
     ] = None
     pop3_port: Annotated[
-        _Port | None, Meta(description="POP3 with implicit TLS, where it is on.", examples=[995])
+        Port | None, Meta(description="POP3 with implicit TLS, where it is on.", examples=[995])
     ] = None
     submission_port: Annotated[
-        _Port | None, Meta(description="Submission (STARTTLS), where it is on.", examples=[587])
+        Port | None, Meta(description="Submission (STARTTLS), where it is on.", examples=[587])
     ] = None
 
 
@@ -45,7 +44,7 @@ class ExchangeFront(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     host: Annotated[
         str, Meta(description="Where the web doors are tried.", examples=["mail.corp.example"])
     ]
-    port: Annotated[_Port, Meta(description="HTTPS port.")] = 443
+    port: Annotated[Port, Meta(description="HTTPS port.")] = 443
 
 
 class ExchangeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,7 +76,7 @@ class ExchangeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(
             description="Its password.",
             examples=["/etc/evict/exchange.password"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ]
     authentication: Annotated[
@@ -87,10 +86,7 @@ class ExchangeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             pattern="^(negotiate|ntlm|kerberos|basic)$",
         ),
     ] = "negotiate"
-    ca_file: Annotated[
-        Path | None,
-        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
-    ] = None
+    ca_file: CaFile = None
     server_name: Annotated[
         str | None,
         Meta(

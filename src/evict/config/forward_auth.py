@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
+
+from evict.config.kinds import CaFile
 
 
 class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,10 +35,7 @@ class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(description="Beginnings of paths that need no identity: the login page itself."),
     ] = ("/owa/auth/",)
     cookie: Annotated[str, Meta(description="Name of the cookie that signs in.")] = "cadata"
-    ca_file: Annotated[
-        Path | None,
-        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
-    ] = None
+    ca_file: CaFile = None
     server_name: Annotated[
         str | None,
         Meta(

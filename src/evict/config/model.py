@@ -17,9 +17,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from evict.config.exchange import ExchangeSection
+from evict.config.kinds import CREDENTIAL, CaFile, Port
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
-_CREDENTIAL: Final = {"credential": True}
 _SHOWN: Final = {"shown": True}
 
 
@@ -104,7 +103,7 @@ class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Path,
         Meta(
             description="Key from which the passwords that Evict sets are derived.",
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ] = Path("/etc/evict/probe.key")
     signing_key_file: Annotated[
@@ -113,7 +112,7 @@ class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Ed25519 private key that signs evidence. Leave it out where the key lives"
             " on another host: statements are then stored unsigned for `evict evidence sign`.",
             examples=["/etc/evict/evidence.key"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ] = None
     public_key_file: Annotated[Path, Meta(description="Its public half, for `evict verify`.")] = (
@@ -173,13 +172,10 @@ class DirectorySection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(
             description="Its password.",
             examples=["/etc/evict/directory.password"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ]
-    ca_file: Annotated[
-        Path | None,
-        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
-    ] = None
+    ca_file: CaFile = None
     server_name: Annotated[
         str | None,
         Meta(
@@ -225,7 +221,7 @@ class DovecotHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(
             description="Value of the X-API-Key header that Dovecot sends with each question.",
             examples=["/etc/evict/policy.key"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ]
 
@@ -246,7 +242,7 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(
             description="doveadm_api_key.",
             examples=["/etc/evict/doveadm.key"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ]
     host: Annotated[
@@ -259,10 +255,7 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["mail.corp.example"],
         ),
     ] = None
-    ca_file: Annotated[
-        Path | None,
-        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
-    ] = None
+    ca_file: CaFile = None
     imap_port: Annotated[
         Port | None, Meta(description="IMAP with implicit TLS; false where it is off.")
     ] = 993
@@ -288,7 +281,7 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(
             description="Its password.",
             examples=["/etc/evict/master.password"],
-            extra=_CREDENTIAL,
+            extra=CREDENTIAL,
         ),
     ] = None
     master_separator: Annotated[
@@ -352,10 +345,7 @@ class PostfixSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["mail.corp.example"],
         ),
     ] = None
-    ca_file: Annotated[
-        Path | None,
-        Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
-    ] = None
+    ca_file: CaFile = None
     config_directory: Annotated[Path, Meta(description="Postfix's config_directory.")] = Path(
         "/etc/postfix"
     )

@@ -17,8 +17,7 @@ from evict.cli.demo import processes
 from evict.cli.demo.clients import Clients, open_all
 from evict.cli.demo.plain import lines, plain_disable
 from evict.cli.demo.revocation import Revoked, revoke
-from evict.cli.demo.summary import write_summary
-from evict.cli.lab import start_serve
+from evict.cli.story import door_name, write_summary
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.errors import ExitCode
 from evict.lab.estate.layout import (
@@ -76,7 +75,7 @@ async def _tell(layout: Layout, version: str, build: Path) -> ExitCode:
         arguments += ["--address", layout.address, "--folder", str(layout.folder)]
         lab = await processes.start(arguments, layout.folder / "lab.log", layout.control)
         stack.push_async_callback(processes.stop, lab)
-        stack.push_async_callback(processes.stop, await start_serve(layout, hooked=True))
+        stack.push_async_callback(processes.stop, await processes.start_serve(layout, hooked=True))
         say(f"   up after {time.monotonic() - begun:.1f} s")
         say(f"\n2. Without Evict: {one.name} leaves; her account is disabled in the directory.")
         plain = await plain_disable(layout.control, one, DOMAIN, endpoints)
@@ -148,7 +147,7 @@ def _print(revoked: Revoked) -> None:
     say(f"   {'':28}  {'':12}  {'Evict saw':>11}  {'his last':>11}  {'his first':>11}")
     say(f"   {'door':28}  {'':12}  {'it refused':>11}  {'success':>11}  {'refused try':>11}")
     for door in report["doors"]:
-        name = "/".join(door["door"][part] for part in ("system", "protocol", "credential"))
+        name = door_name(door)
         word = door["judgement"] if door["nature"] == "provable" else door["nature"]
         seen = own.get(name)
         times = (
@@ -160,8 +159,7 @@ def _print(revoked: Revoked) -> None:
     say(f"\n   Verdict: {report['verdict']}. Shut: proven. {_OTHER_WORDS}")
     for door in report["doors"]:
         if door["judgement"] == "bounded" and door["predicted_s"] is not None:
-            name = "/".join(door["door"][part] for part in ("system", "protocol", "credential"))
-            say(f"   {name} ends by itself after {door['predicted_s']:.0f} s at most.")
+            say(f"   {door_name(door)} ends by itself after {door['predicted_s']:.0f} s at most.")
 
 
 def _text(value: float | None) -> str:

@@ -16,6 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from evict.core.errors import ServiceUnavailable
+from evict.lab.estate.front import hook_answers
+from evict.lab.estate.layout import Layout
 
 _START_S: Final = 30.0
 _STOP_S: Final = 10.0
@@ -90,25 +92,37 @@ async def run(*arguments: str, environment: Mapping[str, str]) -> str:
     return out.decode()
 
 
-async def evict(
-    *arguments: str, environment: Mapping[str, str], talk: bool = False
-) -> tuple[int, Any]:
-    """Run one command with `--json`; its exit code and what it said on stdout.
-
-    Args:
-        talk: let it talk on this terminal's standard error.
-    """
+async def evict(*arguments: str, environment: Mapping[str, str]) -> tuple[int, Any]:
+    """Run one command with `--json`; its exit code and what it said on stdout."""
     process = await asyncio.create_subprocess_exec(
         *_EVICT,
         *arguments,
         "--json",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,
-        stderr=None if talk else PIPE,
+        stderr=PIPE,
         env={**os.environ, **environment},
     )
     out, complaint = await process.communicate()
     if not out:
-        text = (complaint or b"").decode(errors="replace").strip()
+        text = complaint.decode(errors="replace").strip()
         raise ServiceUnavailable(f"evict {arguments[0]} ended with {process.returncode}: {text}")
     return process.returncode or 0, msgspec.json.decode(out)
+
+
+async def start_serve(layout: Layout, *, hooked: bool) -> Process:
+    """Evict for this organisation, up to its agent; its keys are made where there are none."""
+    environment = {"EVICT_CONFIG": str(layout.config)}
+    keys = layout.folder / "keys"
+    if not keys.exists():
+        await run("key", "init", "--folder", str(keys), environment=environment)
+    log = layout.folder / "serve.log"
+    ready = layout.folder / "control.sock"
+    served = await start(("serve",), log, ready, environment=environment)
+    until = time.monotonic() + _START_S
+    while hooked and not await hook_answers(layout):
+        if time.monotonic() > until:
+            await stop(served)
+            raise ServiceUnavailable(f"the agent does not reach the control plane: see {log}")
+        await asyncio.sleep(0.02)
+    return served

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
-
+from evict.cli import story
 from evict.cli.demo.clients import Clients, Track
 from evict.cli.demo.processes import evict
+from evict.cli.story import Seen, door_name
 from evict.core.endpoint import Endpoint
 from evict.lab.estate.people import Person
 
@@ -21,30 +21,10 @@ _PAUSE_S: Final = 0.02
 _SETTLE_S: Final = 0.3
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """What one of the leaver's own programs saw, milliseconds from the commit."""
+class Revoked(story.Revoked, frozen=True, kw_only=True):
+    """Attributes: `contradictions`: survivors whose door the report calls shut."""
 
-    client: str
-    door: str
-    last_success_ms: float | None
-    first_refusal_ms: float | None
-
-
-class Revoked(Struct, frozen=True, kw_only=True):
-    """What came of the command.
-
-    Attributes:
-        report: the account's part of `evict revoke --json`.
-        survivors: programs that still worked at the end.
-        contradictions: those of them whose door the report calls shut.
-    """
-
-    exit_code: int
-    report: dict[str, Any]
-    leaver_saw: list[Seen]
-    survivors: tuple[str, ...]
     contradictions: tuple[str, ...]
-    evidence: Path
 
 
 async def revoke(
@@ -76,11 +56,7 @@ async def revoke(
 
 
 def _shut(report: dict[str, Any]) -> set[str]:
-    return {
-        "/".join(d["door"][part] for part in ("system", "protocol", "credential"))
-        for d in report["doors"]
-        if d["judgement"] == "shut"
-    }
+    return {door_name(door) for door in report["doors"] if door["judgement"] == "shut"}
 
 
 def _environment(config: Path) -> dict[str, str]:

@@ -216,6 +216,17 @@ def not_convertible(cmdlet: Cmdlet, name: str, value: object, kind: str) -> Cmdl
     )
 
 
+def no_path(cmdlet: Cmdlet, path: str, target: str = "") -> CmdletError:
+    """A provider's answer. Args: target: what was named, where that is not the whole path."""
+    return CmdletError(
+        f"Cannot find path '{path}' because it does not exist.",
+        "ItemNotFoundException",
+        category="ObjectNotFound",
+        error_id=f"PathNotFound,{cmdlet.name}",
+        target=target or path,
+    )
+
+
 def _refused(cmdlet: Cmdlet, text: str, error_id: str) -> CmdletError:
     return CmdletError(
         text,

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from evict.lab.cmdlets.acting import proceed
-from evict.lab.cmdlets.binding import strings
+from evict.lab.cmdlets.binding import no_path, strings
 from evict.lab.cmdlets.roles import SERVER
 from evict.lab.cmdlets.shape import Call, Cmdlet, Parameter
-from evict.lab.cmdlets.words import CmdletError, Output, PsObject, Text
+from evict.lab.cmdlets.words import Output, PsObject, Text
 from evict.lab.model.profile import Version
 from evict.lab.model.words import ModelError, Pool
 
@@ -49,13 +49,7 @@ def _pool(call: Call) -> tuple[str, Pool | None]:
     for name, pool in pools(call).items():
         if name.lower() == wanted.lower():
             return name, pool
-    raise CmdletError(
-        f"Cannot find path 'IIS:\\AppPools\\{wanted}' because it does not exist.",
-        "ItemNotFoundException",
-        category="ObjectNotFound",
-        error_id=f"PathNotFound,{call.cmdlet.name}",
-        target=wanted,
-    )
+    raise no_path(call.cmdlet, f"IIS:\\AppPools\\{wanted}", wanted)
 
 
 def restart_pool(call: Call) -> Iterator[Output]:

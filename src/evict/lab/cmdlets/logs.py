@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Final
 
-from evict.lab.cmdlets.binding import strings
+from evict.lab.cmdlets.binding import no_path, strings
 from evict.lab.cmdlets.parameters import of_kind
 from evict.lab.cmdlets.roles import SERVER
 from evict.lab.cmdlets.shape import Call, Cmdlet, Parameter
@@ -86,13 +86,7 @@ def _kinds(call: Call) -> Iterator[bool]:
         if low.startswith("c:\\inetpub\\logs\\"):
             yield False
         elif not low.startswith("c:\\program files\\microsoft\\exchange server\\"):
-            raise CmdletError(
-                f"Cannot find path '{path}' because it does not exist.",
-                "ItemNotFoundException",
-                category="ObjectNotFound",
-                error_id=f"PathNotFound,{call.cmdlet.name}",
-                target=path,
-            )
+            raise no_path(call.cmdlet, path)
         elif call.organisation.profile.version.order >= Version.V2013.order:
             yield True
 

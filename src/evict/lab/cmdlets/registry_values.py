@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from evict.lab.cmdlets.acting import proceed
-from evict.lab.cmdlets.binding import not_convertible
+from evict.lab.cmdlets.binding import no_path, not_convertible
 from evict.lab.cmdlets.parameters import of_kind
 from evict.lab.cmdlets.roles import SERVER
 from evict.lab.cmdlets.shape import Call, Cmdlet, Parameter
@@ -31,13 +31,7 @@ def _key(call: Call) -> None:
     low = path.lower().rstrip("\\").replace("microsoft.powershell.core\\", "")
     rest = next((low[len(s) :] for s in _SPELLINGS if low.startswith(s)), low)
     if rest.lstrip("\\") != KEY.lower()[len("hklm:\\") :]:
-        raise CmdletError(
-            f"Cannot find path '{path}' because it does not exist.",
-            "ItemNotFoundException",
-            category="ObjectNotFound",
-            error_id=f"PathNotFound,{call.cmdlet.name}",
-            target=path,
-        )
+        raise no_path(call.cmdlet, path)
 
 
 def _no_value(call: Call, name: str) -> CmdletError:

@@ -59,15 +59,11 @@ class Predict(Struct, frozen=True, kw_only=True, tag="predict"):
     name: str
 
 
-class Sessions(Struct, frozen=True, kw_only=True, tag="sessions"):
-    """How many sessions live, by account."""
-
-
 class People(Struct, frozen=True, kw_only=True, tag="people"):
     """Everybody, with the password to sign in with."""
 
 
-Command = Status | Advance | Disable | Enable | Deliver | Predict | Sessions | People
+Command = Status | Advance | Disable | Enable | Deliver | Predict | People
 
 
 class Answer(Struct, frozen=True, kw_only=True):

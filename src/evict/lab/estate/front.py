@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from evict.lab.balancer.balancer import Balancer
 from evict.lab.balancer.words import HookAddress, Upstream
 from evict.lab.certificates import Authority
@@ -24,3 +27,20 @@ def balancer(layout: Layout, authority: Authority, version: str, *, hook: bool) 
         for n in layout.servers
     ]
     return Balancer(upstreams, asked, trust=authority.client_context(), runtime=str(layout.runtime))
+
+
+async def hook_answers(layout: Layout) -> bool:
+    """Whether the hook lets somebody through; until the agent knows everything it refuses all."""
+    try:
+        reader, writer = await asyncio.open_connection(layout.hook, HOOK_PORT)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /auth HTTP/1.1\r\nHost: hook\r\nX-Original-URI: /owa/auth/x\r\n\r\n")
+        return (await reader.readline()).startswith(b"HTTP/1.1 204")
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()

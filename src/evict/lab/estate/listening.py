@@ -101,12 +101,6 @@ def _shell(model: Organisation, server: str, configuration: str) -> PowerShellSi
         account = model.directory.check(name, password)
         return None if isinstance(account, Denied) else account.sam
 
-    def passwords(name: str) -> tuple[str, ...]:
-        account = model.directory.find(name)
-        if account is None or not account.enabled:
-            return ()
-        return tuple(model.directory.accepted(account, ntlm=True))
-
     def admit(name: str, password: str | None) -> str | None:
         account = model.directory.find(name)
         if password is None:
@@ -122,7 +116,7 @@ def _shell(model: Organisation, server: str, configuration: str) -> PowerShellSi
     return PowerShellSite(
         lambda _: registry,
         authorise,
-        Negotiator(passwords, admit, place="shell"),
+        Negotiator(model.directory.ntlm_passwords, admit, place="shell"),
         configuration=configuration,
         server_name=f"{server}.{DOMAIN}",
     )

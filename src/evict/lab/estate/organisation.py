@@ -84,8 +84,6 @@ class Lab:
         match command:
             case control.Predict():
                 return predict(self.model, self.model.directory.get(command.name).sam)
-            case control.Sessions():
-                return self._sessions()
             case control.People():
                 return people(self.options.people)
             case _:
@@ -103,12 +101,6 @@ class Lab:
                 self.model.directory.enable(command.name)
             case control.Deliver():
                 self.model.deliver(_OUTSIDE, command.to, command.subject, command.body)
-
-    def _sessions(self) -> dict[str, int]:
-        counted: dict[str, int] = {}
-        for session in self.model.sessions.live.values():
-            counted[session.sam] = counted.get(session.sam, 0) + 1
-        return counted
 
     def _status(self) -> dict[str, Any]:
         return {

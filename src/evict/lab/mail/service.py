@@ -8,6 +8,7 @@ import contextlib
 import logging
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from evict.lab.mail.logins import Door
 from evict.lab.mail.wire import Gone, MailLimits, TooLong, Wire
@@ -28,14 +29,8 @@ class LineServer(ABC):
         self, host: str, port: int, tls: ssl.SSLContext, *, starttls: bool = False
     ) -> int:
         """Listen, with TLS from the first octet, or from STARTTLS on; the port."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Accepted(self, tls),
-            host,
-            port,
-            ssl=None if starttls else tls,
-            ssl_handshake_timeout=None if starttls else self.limits.command_s,
-        )
+        first = None if starttls else tls
+        self._server = await listen(lambda: _Accepted(self, tls), host, port, first, self.limits)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -69,6 +64,23 @@ class LineServer(ABC):
     @abstractmethod
     async def serve(self, wire: Wire, tls: ssl.SSLContext) -> None:
         """Talk until the client leaves."""
+
+
+async def listen(
+    factory: Callable[[], asyncio.Protocol],
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    limits: MailLimits,
+) -> asyncio.Server:
+    """Listen, with TLS from the first octet where a context is given."""
+    return await asyncio.get_running_loop().create_server(
+        factory,
+        host,
+        port,
+        ssl=tls,
+        ssl_handshake_timeout=None if tls is None else limits.command_s,
+    )
 
 
 class _Accepted(Wire):

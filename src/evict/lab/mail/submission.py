@@ -15,6 +15,7 @@ from typing import AnyStr, Final, cast
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from evict.lab.mail.logins import Door, Live
+from evict.lab.mail.service import listen
 from evict.lab.mail.submission_hooks import CLOSING, Hooks
 from evict.lab.mail.wire import MailLimits
 from evict.lab.model.organisation import Organisation
@@ -46,13 +47,12 @@ class SmtpServer:
         """Listen, with TLS from the first octet, or from STARTTLS on; the port."""
         # It warns of itself at each login, and tells lines of mails at a lower level.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
+        self._server = await listen(
             lambda: Submission(self, tls, starttls=starttls),
             host,
             port,
-            ssl=None if starttls else tls,
-            ssl_handshake_timeout=None if starttls else self.limits.command_s,
+            None if starttls else tls,
+            self.limits,
         )
         return int(self._server.sockets[0].getsockname()[1])
 

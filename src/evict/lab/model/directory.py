@@ -138,6 +138,13 @@ class DirectoryState:
             return Denied(Denial.PASSWORD_MUST_CHANGE)
         return None
 
+    def ntlm_passwords(self, name: str) -> tuple[str, ...]:
+        """What somebody who signs in by NTLM may prove to know; none where nobody may."""
+        account = self.find(name)
+        if account is None or not account.enabled:
+            return ()
+        return tuple(self.accepted(account, ntlm=True))
+
     def accepted(self, account: DirectoryAccount, *, ntlm: bool) -> tuple[str, ...]:
         """Every password that is taken now: NTLM takes the one before for a while (KB 906305).
 

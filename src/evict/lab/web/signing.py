@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from evict.lab.http.auth import Challenge, Negotiator, basic_credentials
 from evict.lab.http.messages import Request, Response
 from evict.lab.model.organisation import Organisation
-from evict.lab.model.words import Denial, Denied, Pool, Principal
+from evict.lab.model.words import Denial, Denied, Pool, Principal, Protocol
 
 
 class SignedIn(Struct, frozen=True):
@@ -35,6 +37,23 @@ class Signing:
         self._server = server
         self._pool = organisation.profile.worker(pool)
         self._negotiator = negotiator
+
+    def serve(
+        self,
+        request: Request,
+        protocol: Protocol,
+        answer: Callable[[Request, Principal], Response],
+    ) -> Response:
+        """The answer for whoever asks, or the one that says that nobody does; both are logged."""
+        signed = self.sign_in(request)
+        if isinstance(signed, Response):
+            response, sam = signed, ""
+        else:
+            response, sam = answer(request, signed.who), signed.who.sam
+            response.headers += signed.headers
+        url = request.path[:300]
+        self._organisation.log(self._server, protocol, sam, response.status, url=url)
+        return response
 
     def sign_in(self, request: Request) -> SignedIn | Response:
         """Who asks, or the answer that says that nobody does."""
@@ -77,16 +96,10 @@ class Signing:
 def negotiator(organisation: Organisation, server: str) -> Negotiator[Principal]:
     """NTLM against the organisation's directory, which takes the former password for a while."""
 
-    def passwords(name: str) -> tuple[str, ...]:
-        account = organisation.directory.find(name)
-        if account is None or not account.enabled:
-            return ()
-        return tuple(organisation.directory.accepted(account, ntlm=True))
-
     def admit(name: str, password: str | None) -> Principal | None:
         if password is None:
             return None
         who = organisation.sign_in_integrated(server, name, password)
         return None if isinstance(who, Denied) else who
 
-    return Negotiator(passwords, admit)
+    return Negotiator(organisation.directory.ntlm_passwords, admit)

@@ -59,15 +59,7 @@ class MapiSite:
         self._application = f"Exchange/{major}.{minor:02}.{build:04}.{revision:03}"
 
     async def __call__(self, request: Request) -> Response:
-        signed = self._signing.sign_in(request)
-        if isinstance(signed, Response):
-            response, sam = signed, ""
-        else:
-            response, sam = self._answer(request, signed.who), signed.who.sam
-            response.headers += signed.headers
-        url = request.path[:300]
-        self._organisation.log(self._server, Protocol.MAPI, sam, response.status, url=url)
-        return response
+        return self._signing.serve(request, Protocol.MAPI, self._answer)
 
     def _answer(self, request: Request, who: Principal) -> Response:
         there = self._organisation.profile.has("mapi-http")

@@ -37,16 +37,20 @@ _PSS: Final = rsa_padding.PSS(
     mgf=rsa_padding.MGF1(hashes.SHA256()), salt_length=rsa_padding.PSS.MAX_LENGTH
 )
 _LONGEST: Final = 4096
-_REMEMBERED: Final = 8192
+REMEMBERED: Final = 8192
 
 
 class CookieKey:
     """One for all servers of an organisation, as a shared certificate is.
 
     What was opened once is remembered, as two RSA decryptions a request would be most of its cost.
+
+    Args:
+        remembered: how many at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._canary_key = os.urandom(32)
         self._known: dict[bytes, OwaCookie] = {}
@@ -98,7 +102,7 @@ class CookieKey:
         return cookie
 
     def _remember(self, texts: list[str], cookie: OwaCookie) -> None:
-        if len(self._known) >= _REMEMBERED:
+        if len(self._known) >= self._remembered:
             del self._known[next(iter(self._known))]
         self._known[_digest(texts)] = cookie
 

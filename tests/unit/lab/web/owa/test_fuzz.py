@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import base64
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
 from evict.lab.web.ews.site import EwsSite
 from evict.lab.web.mapi.site import MapiSite
-from evict.lab.web.owa.cookie import NAMES
+from evict.lab.web.owa.cookie import NAMES, CookieKey
 from evict.lab.web.owa.login import own_path, read_form
 from evict.lab.web.owa.site import OwaSite
 from evict.wire import ews, mapihttp
@@ -51,9 +50,9 @@ def cookies(values: dict[str, str]) -> tuple[str, str]:
     return "Cookie", "; ".join(f"{name}={value}" for name, value in values.items())
 
 
-def sealed() -> dict[str, str]:
+def sealed(key: CookieKey = KEY) -> dict[str, str]:
     now = 1_800_000_000.0
-    return KEY.seal(
+    return key.seal(
         OwaCookie(name=NAME, password=PASSWORD, private=True, issued=now, expires=now + 3600)
     )
 
@@ -105,13 +104,12 @@ def test_a_cookie_opens_by_its_own_key_alone() -> None:
     assert other.open(values, "ex01") is None
 
 
-def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evict.lab.web.owa.cookie._REMEMBERED", 3)
-    monkeypatch.setattr(KEY, "_known", {})
-    values = [sealed() for _ in range(5)]
-    assert len(KEY._known) == 3
-    assert all(KEY.open(one, "ex01") is not None for one in values)
-    assert len(KEY._known) == 3
+def test_what_is_remembered_has_a_bound() -> None:
+    key = CookieKey(remembered=3)
+    values = [sealed(key) for _ in range(5)]
+    assert len(key._known) == 3
+    assert all(key.open(one, "ex01") is not None for one in values)
+    assert len(key._known) == 3
 
 
 @given(st.text(max_size=80))
