@@ -77,37 +77,41 @@ async def stop(process: Process) -> None:
 
 async def run(*arguments: str, environment: Mapping[str, str]) -> str:
     """Run one command to its end; what it said. Raises `ServiceUnavailable` where it failed."""
-    process = await asyncio.create_subprocess_exec(
-        *_EVICT,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE,
-        stderr=PIPE,
-        env={**os.environ, **environment},
-    )
-    out, complaint = await process.communicate()
-    if process.returncode:
-        text = complaint.decode(errors="replace").strip()
-        raise ServiceUnavailable(f"evict {arguments[0]} ended with {process.returncode}: {text}")
-    return out.decode()
+    code, out, complaint = await _finished(arguments, environment)
+    if code:
+        raise _failed(arguments, code, complaint)
+    return out
 
 
 async def evict(*arguments: str, environment: Mapping[str, str]) -> tuple[int, Any]:
-    """Run one command with `--json`; its exit code and what it said on stdout."""
+    """Run one command with `--json`; its exit code and what it said on stdout.
+
+    Raises:
+        ServiceUnavailable: it said nothing there.
+    """
+    code, out, complaint = await _finished((*arguments, "--json"), environment)
+    if not out:
+        raise _failed(arguments, code, complaint)
+    return code, msgspec.json.decode(out)
+
+
+async def _finished(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *_EVICT,
         *arguments,
-        "--json",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
         env={**os.environ, **environment},
     )
     out, complaint = await process.communicate()
-    if not out:
-        text = complaint.decode(errors="replace").strip()
-        raise ServiceUnavailable(f"evict {arguments[0]} ended with {process.returncode}: {text}")
-    return process.returncode or 0, msgspec.json.decode(out)
+    return process.returncode or 0, out.decode(), complaint.decode(errors="replace").strip()
+
+
+def _failed(arguments: Sequence[str], code: int, complaint: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f"evict {arguments[0]} ended with {code}: {complaint}")
 
 
 async def start_serve(layout: Layout, *, hooked: bool) -> Process:

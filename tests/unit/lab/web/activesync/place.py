@@ -6,39 +6,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2
 from pyactivesync import Client  # type: ignore[import-untyped]
 
 from evict.lab.http.server import HttpServer
-from evict.lab.model.mailbox import Mailbox
 from evict.lab.model.organisation import Organisation
+from evict.lab.model.profile import Version
+from evict.lab.web.activesync.site import ActiveSyncSite
 from evict.wire import activesync_requests as requests
 from evict.wire.activesync import CONTENT_TYPE, PATH, read_body, status_of, write_body
 from evict.wire.wbxml import Element
-
-PASSWORD = "Alice-pw-1"
+from tests.unit.lab.web.loopback import PASSWORD, Loopback, Trust, start
 
 
 @dataclass
-class Place:
-    organisation: Organisation
-    now: list[float]
-    host: str
-    ports: dict[str, int]
-    servers: dict[str, HttpServer]
-    ca_file: Path
-
-    @property
-    def alice(self) -> Mailbox:
-        return self.organisation.mailboxes["alice"]
-
-    def wait(self, seconds: float) -> None:
-        """The organisation's clock jumps."""
-        self.now[0] += seconds
-        self.organisation.tick()
-
+class Place(Loopback):
     async def held(self, number: int = 1) -> None:
         """Until as many requests are held."""
         async with asyncio.timeout(10):
@@ -61,9 +44,13 @@ class Place:
     def phone(self, version: str = "16.1", **more: str) -> Phone:
         return Phone(self, version, **more)
 
-    async def stop(self) -> None:
-        for server in self.servers.values():
-            await server.stop(grace_s=0.2)
+
+def _route(server: HttpServer, organisation: Organisation, name: str) -> None:
+    server.route(PATH, ActiveSyncSite(organisation, name))
+
+
+async def make_place(trust: Trust, version: Version) -> Place:
+    return await start(Place, trust, version, _route)
 
 
 class Phone:

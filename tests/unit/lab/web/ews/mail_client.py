@@ -25,7 +25,8 @@ from exchangelib.protocol import (
 )
 from requests.adapters import HTTPAdapter
 
-from tests.unit.lab.web.owa.place import PASSWORD, Place
+from tests.unit.lab.web.loopback import PASSWORD
+from tests.unit.lab.web.owa.place import Place
 
 T = TypeVar("T")
 

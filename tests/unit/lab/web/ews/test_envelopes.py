@@ -13,7 +13,8 @@ from evict.lab.model.profile import Version
 from evict.lab.model.words import Pool
 from evict.lab.web.ews import soap
 from evict.wire import ews as wire
-from tests.unit.lab.web.owa.place import NAME, PASSWORD, MakePlace, Place
+from tests.unit.lab.web.loopback import NAME, PASSWORD
+from tests.unit.lab.web.owa.place import MakePlace, Place
 
 PATH = "/EWS/Exchange.asmx"
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode()}

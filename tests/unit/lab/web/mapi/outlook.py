@@ -9,7 +9,7 @@ import struct
 import httpx2
 
 from evict.wire import mapihttp as wire
-from tests.unit.lab.web.owa.place import NAME, PASSWORD
+from tests.unit.lab.web.loopback import NAME, PASSWORD
 
 
 class Outlook:

@@ -11,8 +11,9 @@ import spnego
 
 from evict.lab.model.words import Pool
 from evict.wire import ews
+from tests.unit.lab.web.loopback import PASSWORD
 from tests.unit.lab.web.mapi.outlook import Outlook
-from tests.unit.lab.web.owa.place import PASSWORD, Place
+from tests.unit.lab.web.owa.place import Place
 
 
 async def shake_hands(outlook: Outlook, scheme: str, password: str = PASSWORD) -> httpx2.Response:

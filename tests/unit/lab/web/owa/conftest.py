@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from tests.unit.lab.web.owa.place import authority, place, places
+from tests.unit.lab.web.loopback import fixtures
+from tests.unit.lab.web.owa.place import make_place
 
-__all__ = ["authority", "place", "places"]
+place, places = fixtures(make_place)

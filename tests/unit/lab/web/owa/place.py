@@ -3,31 +3,25 @@
 
 from __future__ import annotations
 
-import random
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from html import unescape
-from pathlib import Path
 
 import httpx2
-import pytest
 
-from evict.lab.certificates import Authority
 from evict.lab.http.server import HttpServer
-from evict.lab.model.mailbox import Mailbox
 from evict.lab.model.organisation import Organisation
-from evict.lab.model.profile import Profile, Version
+from evict.lab.model.profile import Version
 from evict.lab.web.ews.site import EwsSite
 from evict.lab.web.mapi.site import MapiSite
 from evict.lab.web.owa.cookie import CookieKey
 from evict.lab.web.owa.site import OwaSite
+from tests.unit.lab.web.loopback import NAME, PASSWORD, Loopback, Trust, start
 
-PASSWORD = "Alice-pw-1"
-NAME = "alice@corp.example"
 FORM = {"destination": "/owa/", "flags": "4", "username": NAME, "password": PASSWORD}
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -38,27 +32,8 @@ def cookie_key() -> CookieKey:
 
 
 @dataclass
-class Place:
-    organisation: Organisation
-    now: list[float]
-    host: str
-    ports: dict[str, int]
-    servers: dict[str, HttpServer]
-    ca_file: Path
-    stack: AsyncExitStack
-
-    @property
-    def alice(self) -> Mailbox:
-        return self.organisation.mailboxes["alice"]
-
-    @property
-    def bob(self) -> Mailbox:
-        return self.organisation.mailboxes["bob"]
-
-    def wait(self, seconds: float) -> None:
-        """The organisation's clock jumps."""
-        self.now[0] += seconds
-        self.organisation.tick()
+class Place(Loopback):
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def url(self, path: str = "", server: str = "ex01") -> str:
         return f"https://{self.host}:{self.ports[server]}{path}"
@@ -83,8 +58,7 @@ class Place:
 
     async def stop(self) -> None:
         await self.stack.aclose()
-        for server in self.servers.values():
-            await server.stop(grace_s=0.2)
+        await super().stop()
 
 
 def canary_of(page: str) -> str:
@@ -93,52 +67,14 @@ def canary_of(page: str) -> str:
     return unescape(found[1])
 
 
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Path]:
-    made = Authority()
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    made.write_ca(path)
-    return made, path
-
-
-@pytest.fixture
-async def place(authority: tuple[Authority, Path]) -> AsyncIterator[Place]:
-    made = await make_place(authority, Version.SE)
-    yield made
-    await made.stop()
-
-
 MakePlace = Callable[[Version], Awaitable[Place]]
 
 
-@pytest.fixture
-async def places(authority: tuple[Authority, Path]) -> AsyncIterator[MakePlace]:
-    """Makes one of any version."""
-    started: list[Place] = []
-
-    async def make(version: Version) -> Place:
-        started.append(await make_place(authority, version))
-        return started[-1]
-
-    yield make
-    for one in started:
-        await one.stop()
+def _route(server: HttpServer, organisation: Organisation, name: str) -> None:
+    server.route("/owa", OwaSite(organisation, name, cookie_key()))
+    server.route("/ews", EwsSite(organisation, name))
+    server.route("/mapi", MapiSite(organisation, name))
 
 
-async def make_place(authority: tuple[Authority, Path], version: Version) -> Place:
-    now = [1_800_000_000.0]
-    organisation = Organisation(Profile(version), lambda: now[0])
-    organisation.add_person("alice", "Alice <Archer>", PASSWORD, "DB01")
-    organisation.add_person("bob", "Bob Baker", "Bob-pw-1", "DB02")
-    host = ".".join(["127", *(str(random.randint(1, 254)) for _ in range(3))])
-    made, ca_file = authority
-    tls = made.server_context(host, "mail.corp.example")
-    servers: dict[str, HttpServer] = {}
-    ports: dict[str, int] = {}
-    for name in organisation.servers:
-        servers[name] = HttpServer()
-        servers[name].route("/owa", OwaSite(organisation, name, cookie_key()))
-        servers[name].route("/ews", EwsSite(organisation, name))
-        servers[name].route("/mapi", MapiSite(organisation, name))
-        ports[name] = await servers[name].start(host, 0, tls)
-    return Place(organisation, now, host, ports, servers, ca_file, AsyncExitStack())
+async def make_place(trust: Trust, version: Version) -> Place:
+    return await start(Place, trust, version, _route, alice="Alice <Archer>")

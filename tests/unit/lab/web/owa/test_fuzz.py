@@ -19,7 +19,8 @@ from evict.lab.web.owa.cookie import NAMES, CookieKey
 from evict.lab.web.owa.login import own_path, read_form
 from evict.lab.web.owa.site import OwaSite
 from evict.wire import ews, mapihttp
-from tests.unit.lab.web.owa.place import NAME, PASSWORD, cookie_key
+from tests.unit.lab.web.loopback import NAME, PASSWORD
+from tests.unit.lab.web.owa.place import cookie_key
 
 BASIC = ("Authorization", "Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode())
 LATIN = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"))

@@ -8,13 +8,15 @@ import pytest
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.secret import Secret
 from evict.core.sighting import Outcome
+from evict.lab.model.mailbox import FULL_ACCESS, READ_PERMISSION, SELF
 from evict.lab.model.profile import Version
 from evict.lab.model.words import Pool
 from evict.probes.base import Login
 from evict.probes.ews import EwsProber
 from evict.probes.mapi import MapiProber
 from evict.probes.owa import OwaProber
-from tests.unit.lab.web.owa.place import NAME, PASSWORD, MakePlace, Place
+from tests.unit.lab.web.loopback import NAME, PASSWORD
+from tests.unit.lab.web.owa.place import MakePlace, Place
 from tests.unit.lab.web.owa.test_mailbox import shut
 
 PROBERS: dict[str, type[OwaProber | EwsProber | MapiProber]] = {
@@ -97,6 +99,42 @@ async def test_a_witness_lives_until_its_token_is_gone(place: Place, protocol: s
     assert await witness.beat() is Outcome.LET_IN
     place.organisation.directory.disable("alice")
     assert await witness.beat() is Outcome.LET_IN
+    place.organisation.directory.set_password("alice", "Another-pw-1")
+    place.wait(600)
+    assert await witness.beat() is Outcome.LET_IN
     recycle(place)
     assert await witness.beat() in (Outcome.REFUSED, Outcome.CUT)
     await witness.close()
+
+
+@pytest.mark.parametrize("protocol", sorted(PROBERS))
+@pytest.mark.parametrize("what", ["self", "quarantine", "features"])
+async def test_a_witness_sees_a_refusal_that_a_page_shows(
+    place: Place, protocol: str, what: str
+) -> None:
+    witness = await PROBERS[protocol]().open_witness(endpoint(place, protocol), login())
+    try:
+        if what == "features":
+            place.organisation.set_features("alice", owa=False, ews=False, mapi=False)
+        elif what == "self":
+            place.organisation.remove_permission("alice", SELF, (FULL_ACCESS, READ_PERMISSION))
+        else:
+            place.organisation.quarantine("alice")
+        if what != "quarantine":
+            recycle(place)
+        beat = await witness.beat()
+        seen = await PROBERS[protocol]().negative_login(endpoint(place, protocol), login())
+    finally:
+        await witness.close()
+    assert beat.shut
+    assert seen.outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("protocol", sorted(PROBERS))
+async def test_a_transcript_has_no_secret(place: Place, protocol: str) -> None:
+    there = endpoint(place, protocol)
+    seen = await PROBERS[protocol]().negative_login(there, login("wrong-secret"))
+    text = "\n".join(seen.transcript)
+    assert text
+    assert "wrong-secret" not in text
+    assert all("cadata=***" in line for line in seen.transcript if "cadata=" in line)
