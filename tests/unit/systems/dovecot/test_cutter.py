@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from evict.agent.naming import spellings
@@ -10,38 +10,11 @@ from evict.core.secret import Secret
 from evict.systems.dovecot.cutter import Cutter, Pace
 from evict.systems.dovecot.doveadm import Doveadm
 from tests.unit.systems.dovecot.fake_doveadm import KEY, FakeDoveadm
+from tests.unit.systems.steps import Steps
 
 HOST = "127.91.11.1"
+PATIENCE_S = 15.0
 QUICK = Pace(first_look=0.005, longest_look=0.05, quiet=0.3, first_retry=0.02, longest_retry=0.1)
-
-
-class Steps:
-    """Keeps what a cutter reports."""
-
-    def __init__(self) -> None:
-        self.all: list[tuple[int, str, int, dict[str, int], str]] = []
-        self._news = asyncio.Event()
-
-    def __call__(
-        self,
-        seq: int,
-        step: str,
-        *,
-        count: int = 0,
-        left: Mapping[str, int] | None = None,
-        detail: str = "",
-    ) -> None:
-        self.all.append((seq, step, count, dict(left or {}), detail))
-        self._news.set()
-
-    def names(self, seq: int) -> list[str]:
-        return [step for s, step, *_ in self.all if s == seq]
-
-    async def until(self, seq: int, step: str) -> None:
-        async with asyncio.timeout(15):
-            while step not in self.names(seq):
-                self._news.clear()
-                await self._news.wait()
 
 
 @asynccontextmanager
@@ -60,7 +33,7 @@ async def cutting(
 
 
 async def test_the_first_request_flushes_then_kicks_every_form() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         server.sessions = [("alice", "imap"), ("alice", "pop3"), ("bob", "imap")]
         cutter.cut("id-1", 7, ("alice", "alice@corp.test"))
@@ -74,7 +47,7 @@ async def test_the_first_request_flushes_then_kicks_every_form() -> None:
 
 
 async def test_a_session_under_another_spelling_is_found_and_kicked() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     spelled = ["alice+news@corp.test", "\uff41lice@corp.test", "alice@corp.test."]
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         server.sessions = [(name, "imap") for name in [*spelled, "alice2@corp.test"]]
@@ -97,7 +70,7 @@ async def test_without_the_quiet_time_a_login_in_flight_survives() -> None:
 
 async def _survivors_at_quiet(pace: Pace) -> set[str]:
     """The login was past the hook before the gate shut; it is on the list 150 ms later."""
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps, pace) as cutter:
         cutter.cut("id-1", 1, ("alice",))
         await steps.until(1, "kick")
@@ -110,7 +83,7 @@ async def _survivors_at_quiet(pace: Pace) -> set[str]:
 
 
 async def test_a_thousand_leavers_are_one_flush_and_one_look() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         server.sessions = [(f"user{n}@corp.test", "imap") for n in range(990, 1010)]
         for n in range(1000):
@@ -124,7 +97,7 @@ async def test_a_thousand_leavers_are_one_flush_and_one_look() -> None:
 
 
 async def test_a_reinstated_account_is_left_alone() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         cutter.cut("id-1", 1, ("alice",))
         await steps.until(1, "kick")
@@ -136,7 +109,7 @@ async def test_a_reinstated_account_is_left_alone() -> None:
 
 
 async def test_a_newer_entry_takes_the_place_of_an_older_one() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         cutter.cut("id-1", 1, ("alice",))
         cutter.cut("id-1", 3, ("alice",))
@@ -145,7 +118,7 @@ async def test_a_newer_entry_takes_the_place_of_an_older_one() -> None:
 
 
 async def test_a_name_that_would_hit_others_is_said_and_not_kicked() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         server.sessions = [("10.0.0.7", "imap"), ("bob", "imap")]
         cutter.cut("id-1", 1, ("10.0.0.7",))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -13,7 +13,9 @@ from evict.core.errors import RemoteProtocolError, Uncertain, Unreachable
 from evict.systems.forward_auth.cutter import Cutter, Pace
 from evict.systems.forward_auth.runtime import Live, Runtime
 from tests.unit.systems.forward_auth.fakes import FORMS, HOST
+from tests.unit.systems.steps import Steps
 
+PATIENCE_S = 5.0
 QUICK = Pace(first_look=0.005, longest_look=0.02, quiet=0.1, longest_retry=0.05)
 
 
@@ -76,34 +78,6 @@ class FakeFront:
         return b"\n"
 
 
-class Steps:
-    def __init__(self) -> None:
-        self.all: list[tuple[int, str, int, dict[str, int]]] = []
-        self._news = asyncio.Event()
-
-    def __call__(
-        self,
-        seq: int,
-        step: str,
-        *,
-        count: int = 0,
-        left: Mapping[str, int] | None = None,
-        detail: str = "",
-    ) -> None:
-        assert detail or step != "failed"
-        self.all.append((seq, step, count, dict(left or {})))
-        self._news.set()
-
-    def names(self, seq: int) -> list[str]:
-        return [step for s, step, *_ in self.all if s == seq]
-
-    async def until(self, seq: int, step: str) -> None:
-        async with asyncio.timeout(5):
-            while step not in self.names(seq):
-                self._news.clear()
-                await self._news.wait()
-
-
 @asynccontextmanager
 async def cutting(front: FakeFront, steps: Steps, timeout_s: float = 2.0) -> AsyncIterator[Cutter]:
     runtime = Runtime(front.address, system="exchange", timeout_s=timeout_s)
@@ -117,7 +91,7 @@ async def cutting(front: FakeFront, steps: Steps, timeout_s: float = 2.0) -> Asy
 
 
 async def test_live_requests_of_the_leaver_end_in_every_spelling_and_nobody_elses() -> None:
-    steps, front = Steps(), FakeFront()
+    steps, front = Steps(PATIENCE_S), FakeFront()
     front.sessions = {
         "1": "alice",
         "2": "bob",
@@ -131,11 +105,11 @@ async def test_live_requests_of_the_leaver_end_in_every_spelling_and_nobody_else
         await steps.until(7, "quiet")
     assert sorted(front.sessions) == ["2", "6"]
     assert steps.names(7) == ["kick", "quiet"]
-    assert steps.all[0] == (7, "kick", 4, {})
+    assert steps.all[0] == (7, "kick", 4, {}, "")
 
 
 async def test_it_looks_again_until_none_is_left() -> None:
-    steps, front = Steps(), FakeFront()
+    steps, front = Steps(PATIENCE_S), FakeFront()
     front.sessions, front.stubborn = {"1": "alice"}, {"1"}
     async with front, cutting(front, steps) as cutter:
         cutter.cut("id-1", 7, FORMS)
@@ -146,7 +120,7 @@ async def test_it_looks_again_until_none_is_left() -> None:
 
 
 async def test_nothing_to_end_is_said_and_the_spared_are_left_alone() -> None:
-    steps, front = Steps(), FakeFront()
+    steps, front = Steps(PATIENCE_S), FakeFront()
     async with front, cutting(front, steps) as cutter:
         cutter.cut("id-1", 7, FORMS)
         await steps.until(7, "kick")
@@ -159,7 +133,7 @@ async def test_nothing_to_end_is_said_and_the_spared_are_left_alone() -> None:
 
 
 async def test_a_front_that_is_away_is_tried_until_it_is_back() -> None:
-    steps, front = Steps(), FakeFront()
+    steps, front = Steps(PATIENCE_S), FakeFront()
     async with front:
         front.sessions = {"1": "alice"}
     async with cutting(front, steps) as cutter:
