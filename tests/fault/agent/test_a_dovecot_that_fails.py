@@ -4,14 +4,15 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.systems.dovecot.fake_doveadm import FakeDoveadm
-from tests.unit.systems.dovecot.test_cutter import Steps, cutting
+from tests.unit.systems.dovecot.test_cutter import PATIENCE_S, cutting
+from tests.unit.systems.steps import Steps
 
 HOST = "127.91.12.1"
 
 
 @pytest.mark.parametrize("mode", ["hang", "half", "drop", "rubbish", "busy"])
 async def test_a_cut_that_fails_is_said_and_finished_later(mode: str) -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps, timeout_s=0.1) as cutter:
         server.mode = mode
         server.sessions = [("alice", "imap"), ("bob", "imap")]
@@ -24,7 +25,7 @@ async def test_a_cut_that_fails_is_said_and_finished_later(mode: str) -> None:
 
 
 async def test_a_dovecot_that_dies_between_kick_and_look_is_looked_at_when_it_is_back() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         cutter.cut("id-1", 1, ("alice",))
         await steps.until(1, "kick")
@@ -37,7 +38,7 @@ async def test_a_dovecot_that_dies_between_kick_and_look_is_looked_at_when_it_is
 
 
 async def test_one_cut_that_hangs_holds_up_no_other() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps, timeout_s=5) as cutter:
         server.mode = "hang"
         cutter.cut("id-1", 1, ("alice",))
@@ -49,7 +50,7 @@ async def test_one_cut_that_hangs_holds_up_no_other() -> None:
 
 
 async def test_many_cuts_that_failed_are_made_up_for_together() -> None:
-    steps = Steps()
+    steps = Steps(PATIENCE_S)
     async with FakeDoveadm(HOST) as server, cutting(server, steps) as cutter:
         server.mode = "busy"
         for number in range(20):
