@@ -33,7 +33,7 @@ _COMMANDS: Final = (
     ("serve", "serve:app", "Run the control plane, and the agent unless it runs apart."),
     ("agent", "agent:app", "Run the agent alone, or print what a server needs to ask it."),
     ("demo", "demo.app:app", "Show the problem and the cure on the embedded organisation."),
-    ("lab", "lab:app", "Run the embedded Exchange organisation for people to try."),
+    ("lab", "lab.app:app", "Run the embedded Exchange organisation, and compare recipes on it."),
     ("key", "key:app", "Make the keys of this estate."),
     ("config", "config:app", "Check, show or begin the configuration."),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evict.lab.model.mailbox import Archive, Mailbox, PermissionEntry, Quarantine
+from evict.lab.model.mailbox import SELF, Archive, Mailbox, PermissionEntry, Quarantine
 from evict.lab.model.permissions import Permissions
+from evict.lab.model.profile import Version
 from evict.lab.model.sessions import MOVED, QUARANTINED
 from evict.lab.model.words import ModelError, Pool
 
@@ -68,6 +69,19 @@ class Administration:
         self, name: str, user: str, rights: Sequence[str], *, deny: bool = False
     ) -> PermissionEntry:
         return self.permissions.add(self.box(name), user, rights, deny=deny)
+
+    def add_permission_by_console(
+        self, name: str, user: str, rights: Sequence[str]
+    ) -> PermissionEntry:
+        """By the management console, which looks for `user` in the directory: SELF is not there.
+
+        Reported of 2007 and 2010 (Netmail blog, 24 March 2014), assumed of later ones; the dialog
+        of 2003 takes SELF as typed (KB 319047).
+        """
+        typed = self._organisation.profile.version is Version.V2003
+        if user.upper() == SELF and not typed:
+            raise ModelError("not-found", f"the directory has no object {user}")
+        return self.add_permission(name, user, rights)
 
     def remove_permission(
         self, name: str, user: str, rights: Sequence[str], *, deny: bool | None = None

@@ -22,8 +22,11 @@ class Version(StrEnum):
 
     @property
     def order(self) -> int:
-        return list(Version).index(self)
+        """Its place among them, the oldest first."""
+        return _ORDER[self]
 
+
+_ORDER: Final = {version: number for number, version in enumerate(Version)}
 
 _SINCE: Final = {
     "ews": Version.V2007,

@@ -10,6 +10,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from evict.cli.demo import processes
+from evict.cli.lab.claims import claims
+from evict.cli.lab.compare import compare
 from evict.cli.options import Json
 from evict.cli.output import Output
 from evict.cli.serve import stop_at_signal
@@ -20,6 +22,9 @@ from evict.lab.estate.organisation import Options, running
 from evict.lab.estate.welcome import welcome
 
 app = App(name="lab")
+
+app.command(claims)
+app.command(compare)
 
 Folder = Annotated[Path, Parameter(help="Where the lab keeps its certificates and sockets.")]
 _FOLDER = Path("build/lab")
