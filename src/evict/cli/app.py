@@ -34,6 +34,7 @@ _COMMANDS: Final = (
     ("agent", "agent:app", "Run the agent alone, or print what a server needs to ask it."),
     ("demo", "demo.app:app", "Show the problem and the cure on the embedded organisation."),
     ("lab", "lab.app:app", "Run the embedded Exchange organisation, and compare recipes on it."),
+    ("simulate", "simulate.app:app", "Weigh a token lifetime at the size of a company."),
     ("key", "key:app", "Make the keys of this estate."),
     ("config", "config:app", "Check, show or begin the configuration."),
 )
