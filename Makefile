@@ -42,7 +42,7 @@ live-up: ready ## start the real estate and Evict on it, for people; says how to
 	@tools/need-root live-up
 	@$(PY) -m estate up
 
-bench: ready ## all benchmarks; those on the real estate need root and some 25 minutes
+bench: ready ## all benchmarks; those on the real estate need root and some 40 minutes
 	@tools/bench
 
 .PHONY: ready
