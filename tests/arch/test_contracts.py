@@ -34,6 +34,7 @@ PACKAGES_WITH_EVERYTHING = (
     "evict.config",
     "evict.obs",
     "evict.systems.forward_auth",  # has no control side
+    "evict.systems.haproxy",  # same, but for what the doctor asks
 )
 PRODUCT_MODULES = ("hook", "policy", "cutter", "doveadm")
 IMPURE_CALLS = {"now", "utcnow", "today", "open", "print", "input", "read_text", "write_text"}

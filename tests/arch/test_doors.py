@@ -16,10 +16,12 @@ from evict.systems.active_directory import observing
 from evict.systems.dovecot import doors as dovecot
 from evict.systems.exchange import doors as exchange
 from evict.systems.postfix import doors as postfix
+from evict.systems.roundcube import doors as roundcube
+from evict.systems.sogo import doors as sogo
 from tests.arch.tree import ROOT
 
 PAGE = ROOT / "docs" / "doors.md"
-ROW = re.compile(r"^\| ([a-z0-9]+/[a-z0-9]+/[a-z]+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| ([a-z0-9]+/[a-z0-9-]+/[a-z]+) \|", re.MULTILINE)
 
 
 def everything(folder: Path) -> Config:
@@ -44,6 +46,10 @@ def named_by_the_connectors(config: Config) -> Iterator[str]:
     for organisation in config.exchange:
         every = exchange.Doors(organisation).expectations(um=True, archive=True)
         yield from (e.door.name for e in every)
+    for groupware in config.sogo:
+        yield from (e.door.name for e in sogo.Doors(groupware).expectations())
+    for web_mail in config.roundcube:
+        yield from (e.door.name for e in roundcube.Doors(web_mail).expectations())
 
 
 def rows(page: str) -> list[str]:
@@ -53,7 +59,7 @@ def rows(page: str) -> list[str]:
 def test_every_door_of_the_connectors_is_in_the_table_and_no_other(tmp_path: Path) -> None:
     names = list(named_by_the_connectors(everything(tmp_path)))
     assert sorted(rows(PAGE.read_text())) == sorted(names)
-    assert len(names) == 39
+    assert len(names) == 55
 
 
 def test_the_check_sees_a_door_that_the_table_does_not_have(tmp_path: Path) -> None:

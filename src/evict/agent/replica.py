@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import string
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -118,6 +118,11 @@ class Replica:
     def ready(self) -> bool:
         """Whether it was ever told that it has everything; until then everybody is refused."""
         return self._ready
+
+    @property
+    def closed(self) -> Collection[bytes]:
+        """Every canonical form that stands revoked now; it changes with what is applied."""
+        return self._closed
 
     @property
     def seq(self) -> int:

@@ -12,42 +12,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 
 from evict.agent.doctor import PauseSocket
 from evict.agent.follower import Follower
+from evict.agent.fronts import Cutter, Parts
 from evict.agent.hooks import Address, Hook, Listener, TcpAddress, UnixAddress
 from evict.agent.replica import Change, Replica
-from evict.config.forward_auth import ForwardAuthHook
+from evict.config.fronts import fronts
 from evict.config.model import Config, DovecotHook, DovecotSection, PostfixHook
 from evict.config.secrets import read_secret
 from evict.ledger.feed import CutStep
-from evict.systems.cutting import NO_SESSIONS
+from evict.systems.cutting import NO_SESSIONS, Report
 from evict.systems.dovecot import hook as dovecot
 from evict.systems.dovecot.cutter import Cutter as DovecotCutter
 from evict.systems.dovecot.doveadm import Doveadm
-from evict.systems.forward_auth import hook as forward_auth
-from evict.systems.forward_auth.bindings import Bindings
-from evict.systems.forward_auth.cutter import Cutter as FrontCutter
-from evict.systems.forward_auth.runtime import Runtime
 from evict.systems.postfix import hook as postfix
 
 log = structlog.get_logger()
-
-
-class Cutter(Protocol):
-    """One system's loop that ends live sessions and empties caches."""
-
-    def cut(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
-        """Begin, or begin again."""
-
-    def spare(self, account: str) -> None:
-        """Stop: the account was reinstated."""
-
-    async def run(self) -> None:
-        """Work until cancelled."""
 
 
 async def run_agent(config: Config, stop: asyncio.Event) -> None:
@@ -77,14 +60,17 @@ class _Agent:
             hooks=(
                 *(d.name for d in config.dovecot if d.hook),
                 *(p.name for p in config.postfix if p.hook),
-                *(e.name for e in config.exchange if e.hook),
+                *(front.name for front in fronts(config) if front.asks),
             ),
             cut=self._cut,
+        )
+        self._fronts = Parts(
+            config, self._replica, drain=self._follower.drain, reporter=self._reporter
         )
         self._hooks: list[Hook] = [
             *(self._dovecot_hook(d.name, d.hook) for d in config.dovecot if d.hook),
             *(self._postfix_hook(p.name, p.hook) for p in config.postfix if p.hook),
-            *(h for e in config.exchange if e.hook for h in self._front_hooks(e.name, e.hook)),
+            *self._fronts.hooks,
         ]
         self._doveadms = [_doveadm(section) for section in config.dovecot]
         self._cutters: Sequence[Cutter] = [
@@ -92,19 +78,11 @@ class _Agent:
                 DovecotCutter(
                     doveadm,
                     spell=self._replica.spellings,
-                    report=_Reporter(self._follower.report, section.name),
+                    report=self._reporter(section.name),
                 )
                 for section, doveadm in zip(config.dovecot, self._doveadms, strict=True)
             ),
-            *(
-                FrontCutter(
-                    Runtime(e.hook.runtime, system=e.name),
-                    spell=self._replica.spellings,
-                    report=_Reporter(self._follower.report, e.name),
-                )
-                for e in config.exchange
-                if e.hook and e.hook.runtime
-            ),
+            *self._fronts.cutters,
         ]
         self._pause: PauseSocket | None = None
         if config.agent.may_stop_hooks and config.agent.control_socket is not None:
@@ -127,20 +105,8 @@ class _Agent:
         converse = postfix.conversations(self._replica.decide)
         return Listener(name, addresses, converse, self._follower.drain)
 
-    def _front_hooks(self, name: str, settings: ForwardAuthHook) -> list[Hook]:
-        """The sub-request's, and the login's where one is carried; they share what they know."""
-        bindings = Bindings()
-        decide, drain = self._replica.decide, self._follower.drain
-        converse = forward_auth.conversations(decide, bindings, settings)
-        hooks: list[Hook] = [Listener(name, [TcpAddress(settings.listen)], converse, drain)]
-        if settings.login_listen is not None:
-            address = TcpAddress(settings.login_listen)
-            hooks.append(
-                forward_auth.login_carrier(
-                    f"{name} login", address, settings, decide=decide, bindings=bindings, look=drain
-                )
-            )
-        return hooks
+    def _reporter(self, system: str) -> Report:
+        return _Reporter(self._follower.report, system)
 
     def _cut(self, change: Change) -> None:
         for cutter in self._cutters:
@@ -148,6 +114,8 @@ class _Agent:
                 cutter.spare(account)
             for leaver in change.revoked:
                 cutter.cut(leaver.account, leaver.seq, leaver.forms)
+        for fed in self._fronts.fed:
+            fed()
 
     async def run(self) -> None:
         try:
@@ -160,6 +128,8 @@ class _Agent:
                 tasks.create_task(self._follower.run())
                 for cutter in self._cutters:
                     tasks.create_task(cutter.run())
+                for deputy in self._fronts.deputies:
+                    tasks.create_task(deputy.run())
         finally:
             if self._pause is not None:
                 await self._pause.stop()

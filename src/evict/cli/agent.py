@@ -10,10 +10,16 @@ from evict.agent.service import run_agent
 from evict.cli.options import ConfigPath, Json, read_settings
 from evict.cli.output import Output
 from evict.cli.serve import stop_at_signal
+from evict.config.forward_auth import ForwardAuthHook
+from evict.config.fronts import Front, fronts
 from evict.config.model import Config
 from evict.core.errors import ExitCode, UsageError
 from evict.obs.log import configure_logging
 from evict.systems.dovecot.snippet import snippet as dovecot_snippet
+from evict.systems.forward_auth.products import product_of
+from evict.systems.forward_auth.site import Site
+from evict.systems.forward_auth.snippet import snippet as front_snippet
+from evict.systems.haproxy.snippet import snippet as haproxy_snippet
 from evict.systems.postfix.snippet import snippet as postfix_snippet
 
 app = App(name="agent")
@@ -34,9 +40,12 @@ def agent(*, config: ConfigPath = None) -> ExitCode:
 
 @app.command
 def snippet(
-    product: Literal["dovecot", "postfix"], *, json: Json = False, config: ConfigPath = None
+    product: Literal["dovecot", "postfix", "haproxy", "nginx", "caddy", "traefik", "envoy"],
+    *,
+    json: Json = False,
+    config: ConfigPath = None,
 ) -> ExitCode:
-    """Print the configuration to paste so that a server asks the agent or refuses."""
+    """Print what to paste so that a server, or the front before it, asks the agent or refuses."""
     text = _snippet(product, read_settings(config))
     out = Output(json=json)
     if json:
@@ -49,8 +58,32 @@ def snippet(
 def _snippet(product: str, settings: Config) -> str:
     if product == "dovecot":
         texts = [dovecot_snippet(s) for s in settings.dovecot if s.hook]
-    else:
+        where = "[[dovecot]] of the configuration has a hook section"
+    elif product == "postfix":
         texts = [postfix_snippet(s) for s in settings.postfix if s.hook]
+        where = "[[postfix]] of the configuration has a hook section"
+    elif product == "haproxy":
+        texts = [haproxy_snippet(f.name, f.pushed, f.kind) for f in fronts(settings) if f.pushed]
+        where = "web mail of the configuration has a haproxy section"
+    else:
+        texts = [
+            front_snippet(product, _site(front, front.asks))
+            for front in fronts(settings)
+            if front.asks and front.asks.front == product
+        ]
+        where = f'web mail of the configuration has a hook section with front = "{product}"'
     if not texts:
-        raise UsageError(f"no [[{product}]] of the configuration has a hook section")
+        raise UsageError(f"no {where}")
     return "\n".join(texts)
+
+
+def _site(front: Front, hook: ForwardAuthHook) -> Site:
+    if hook.login_upstream is None:
+        raise UsageError(f"{front.name}: hook.login_upstream is missing: the server behind")
+    return Site(
+        name=front.name,
+        host=front.server_name,
+        upstream=hook.login_upstream,
+        settings=hook,
+        product=product_of(front.kind, front.path),
+    )

@@ -14,8 +14,11 @@ from msgspec import Struct
 
 from evict.config.exchange import ExchangeSection
 from evict.config.fields import settings
+from evict.config.forward_auth import ForwardAuthHook
+from evict.config.haproxy import HaproxyHook
 from evict.config.model import Config, DovecotSection, PostfixSection
 from evict.config.problems import Key, Problem
+from evict.config.sogo import SogoSection
 
 _USERNAME_FORMAT: Final = re.compile(r"(?:[^%]|%L?[und])+")
 _SYSTEM_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -51,6 +54,10 @@ def find(config: Config) -> Iterator[Problem]:
         yield from _postfix(postfix, ("postfix", number))
     for number, exchange in enumerate(config.exchange):
         yield from _exchange(exchange, ("exchange", number))
+    for number, sogo in enumerate(config.sogo):
+        yield from _sogo(sogo, ("sogo", number))
+    for number, cube in enumerate(config.roundcube):
+        yield from _front(cube.hook, cube.haproxy, ("roundcube", number))
     if config.probes.source_addresses is not None:
         yield from _network(config.probes.source_addresses, ("probes", "source_addresses"))
 
@@ -62,6 +69,8 @@ def _names(config: Config) -> Iterator[Problem]:
     places += [(("dovecot", n, "name"), s.name) for n, s in enumerate(config.dovecot)]
     places += [(("postfix", n, "name"), s.name) for n, s in enumerate(config.postfix)]
     places += [(("exchange", n, "name"), s.name) for n, s in enumerate(config.exchange)]
+    places += [(("sogo", n, "name"), s.name) for n, s in enumerate(config.sogo)]
+    places += [(("roundcube", n, "name"), s.name) for n, s in enumerate(config.roundcube)]
     for key, name in places:
         if not _SYSTEM_NAME.fullmatch(name):
             yield Problem(key=key, text=f"expected lower-case letters, digits, . _ -, got {name!r}")
@@ -132,7 +141,22 @@ def _exchange(section: ExchangeSection, key: Key) -> Iterator[Problem]:
     if section.authentication == "basic" and not section.shell_url.startswith("https://"):
         text = "basic sends the password as it is: expected https:// in shell_url"
         yield Problem(key=(*key, "authentication"), text=text)
-    hook = section.hook
+    yield from _front(section.hook, section.haproxy, key)
+
+
+def _sogo(section: SogoSection, key: Key) -> Iterator[Problem]:
+    if not _USERNAME_FORMAT.fullmatch(section.username_format):
+        text = "expected %u, %n and %d only, each plain or with L: Evict would know nobody"
+        yield Problem(key=(*key, "username_format"), text=text)
+    for number, server in enumerate(section.memcached):
+        if not server.startswith("/"):
+            yield from _address(server, (*key, "memcached", number))
+    yield from _front(section.hook, section.haproxy, key)
+
+
+def _front(hook: ForwardAuthHook | None, pushed: HaproxyHook | None, key: Key) -> Iterator[Problem]:
+    if pushed is not None and not pushed.runtime.startswith("/"):
+        yield from _address(pushed.runtime, (*key, "haproxy", "runtime"))
     if hook is None:
         return
     yield from _address(hook.listen, (*key, "hook", "listen"))

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from evict.config.forward_auth import ForwardAuthHook
+from evict.config.haproxy import HaproxyHook
 from evict.config.kinds import CREDENTIAL, CaFile, Port
 
 _SHELL: Final = "^https?://[^/]+(/.*)?$"
@@ -129,4 +130,7 @@ class ExchangeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = None
     hook: Annotated[
         ForwardAuthHook | None, Meta(description="The front asks the agent at each request.")
+    ] = None
+    haproxy: Annotated[
+        HaproxyHook | None, Meta(description="HAProxy in front refuses by the agent's maps.")
     ] = None

@@ -14,6 +14,15 @@ class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     listen: Annotated[
         str, Meta(description="host:port of the sub-request.", examples=["127.0.0.1:4003"])
     ]
+    front: Annotated[
+        str,
+        Meta(
+            description="Who asks: nginx (or a balancer that asks as nginx does), caddy, traefik or"
+            " envoy. It decides in which header the agent reads what was asked for; every other"
+            " header that claims it is passed over.",
+            pattern="^(nginx|caddy|traefik|envoy)$",
+        ),
+    ] = "nginx"
     login_listen: Annotated[
         str | None,
         Meta(
@@ -29,12 +38,46 @@ class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             examples=["https://ex01.corp.example"],
         ),
     ] = None
-    login_path: Annotated[str, Meta(description="Path of the login.")] = "/owa/auth.owa"
+    login_path: Annotated[
+        str | None,
+        Meta(
+            description="Target of the login, query included; else the product's own.",
+            examples=["/owa/auth.owa"],
+        ),
+    ] = None
+    login_kind: Annotated[
+        Annotated[str, Meta(pattern="^(form|json)$")] | None,
+        Meta(description="How the login is written; else as the product does.", examples=["form"]),
+    ] = None
+    login_field: Annotated[
+        str | None,
+        Meta(
+            description="Field that has the login name; else the product's own.",
+            examples=["username"],
+        ),
+    ] = None
+    login_page: Annotated[
+        str | None,
+        Meta(
+            description="Where whoever is not known is sent; else the product's own.",
+            examples=["/owa/auth/logon.aspx?reason=0"],
+        ),
+    ] = None
     open_paths: Annotated[
-        tuple[str, ...],
-        Meta(description="Beginnings of paths that need no identity: the login page itself."),
-    ] = ("/owa/auth/",)
-    cookie: Annotated[str, Meta(description="Name of the cookie that signs in.")] = "cadata"
+        tuple[str, ...] | None,
+        Meta(
+            description="Paths that need no identity: the login page itself. One that ends with a"
+            " slash is a beginning, any other is exactly that target.",
+            examples=[("/owa/auth/",)],
+        ),
+    ] = None
+    cookie: Annotated[
+        str | None,
+        Meta(
+            description="Name of the cookie that signs in; else the product's own.",
+            examples=["cadata"],
+        ),
+    ] = None
     ca_file: CaFile = None
     server_name: Annotated[
         str | None,
@@ -55,7 +98,7 @@ class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str,
         Meta(
             description="pass or refuse: what becomes of NTLM and Kerberos, which sign in a"
-            " connection that the front cannot see into.",
+            " connection that the front cannot see into, and of requests of nobody.",
             pattern="^(pass|refuse)$",
         ),
     ] = "pass"

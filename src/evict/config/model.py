@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 
 from evict.config.exchange import ExchangeSection
 from evict.config.kinds import CREDENTIAL, CaFile, Port
+from evict.config.roundcube import RoundcubeSection
+from evict.config.sogo import SogoSection
 
 _SHOWN: Final = {"shown": True}
 
@@ -379,6 +381,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dovecot: tuple[DovecotSection, ...] = ()
     postfix: tuple[PostfixSection, ...] = ()
     exchange: tuple[ExchangeSection, ...] = ()
+    sogo: tuple[SogoSection, ...] = ()
+    roundcube: tuple[RoundcubeSection, ...] = ()
 
     @property
     def has_hooks(self) -> bool:
@@ -386,6 +390,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         hooks = [
             *(d.hook for d in self.dovecot),
             *(p.hook for p in self.postfix),
-            *(e.hook for e in self.exchange),
+            *(hook for web in self.behind_fronts for hook in (web.hook, web.haproxy)),
         ]
         return any(hooks)
+
+    @property
+    def behind_fronts(self) -> tuple[ExchangeSection | SogoSection | RoundcubeSection, ...]:
+        """Systems that may have a front before them, which asks the agent or is pushed to."""
+        return (*self.exchange, *self.sogo, *self.roundcube)

@@ -15,14 +15,16 @@ from typing import Any
 from msgspec import to_builtins
 
 from evict.config.secrets import read_secret
+from evict.control.fronts import findings as front_findings
 from evict.control.parts import Parts
 from evict.control.views import each
+from evict.core.door import Credential
 from evict.core.endpoint import Endpoint
 from evict.core.errors import EvictError
 from evict.core.exposure import Finding, Severity
 from evict.core.sighting import Outcome
 from evict.probes.base import Login, Witness
-from evict.probes.registry import prober
+from evict.probes.registry import credential_of, prober
 
 _PAUSE_MS = 3000
 
@@ -43,6 +45,7 @@ class Doctor:
             for text in failures
         ]
         findings += self._agents()
+        findings += await front_findings(self._config)
         findings += await self._fail_closed()
         order = [Severity.ERROR, Severity.WARNING, Severity.OK]
         findings.sort(key=lambda f: (order.index(f.severity), f.system, f.code))
@@ -64,7 +67,11 @@ class Doctor:
     async def _fail_closed(self) -> list[Finding]:
         agent = self._config.agent
         endpoints = [
-            e for c in self._systems.all if c.name in self._systems.hooked for e in c.endpoints()
+            endpoint
+            for connector in self._systems.all
+            if connector.name in self._systems.hooked
+            for endpoint in connector.endpoints()
+            if credential_of(endpoint.protocol) is Credential.PASSWORD
         ]
         if not endpoints:
             return []

@@ -16,7 +16,7 @@ from evict.core.endpoint import Endpoint, door_of
 from evict.core.secret import Secret
 from evict.core.sighting import Method, Outcome, Sighting
 from evict.probes.base import Login
-from evict.probes.registry import prober
+from evict.probes.registry import credential_of, prober
 
 _PAUSES_S = (0.0, 0.5, 2.0, 5.0)
 
@@ -61,7 +61,7 @@ class NegativeLogins:
                 seen = await prober(endpoint.protocol).negative_login(endpoint, login)
         except TimeoutError:
             seen = Sighting(
-                door=door_of(endpoint, Credential.PASSWORD),
+                door=door_of(endpoint, credential_of(endpoint.protocol)),
                 method=Method.NEGATIVE_LOGIN,
                 outcome=Outcome.UNCLEAR,
                 started_at=started_at,
@@ -69,7 +69,7 @@ class NegativeLogins:
                 where=f"{endpoint.host}:{endpoint.port}",
                 detail="no answer before the deadline of the case",
             )
-        if not case.credentials_set:
+        if not case.credentials_set and seen.door.credential is Credential.PASSWORD:
             seen = self._without_the_password(seen)
         case.see(seen)
         return seen.outcome

@@ -14,10 +14,10 @@ from contextlib import suppress
 from evict.control.case import Case
 from evict.control.logins import NegativeLogins
 from evict.control.parts import Parts
-from evict.core.door import Credential
 from evict.core.endpoint import door_of
 from evict.core.errors import AccessRefused, EvictError, SystemFault, Unsupported
 from evict.core.measure import Actor, Effect, EffectKind, Measure, Stage
+from evict.probes.registry import credential_of
 from evict.systems.base import Connector, Observation
 
 _PATIENCE_S = 10.0
@@ -208,5 +208,5 @@ class CaseRunner:
         case.observed(seen)
 
     def _blind(self, case: Case, connector: Connector, text: str) -> None:
-        doors = [door_of(e, Credential.PASSWORD) for e in connector.endpoints()]
+        doors = [door_of(e, credential_of(e.protocol)) for e in connector.endpoints()]
         case.could_not_look(connector.name, text, doors)

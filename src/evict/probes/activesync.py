@@ -113,14 +113,25 @@ class ActiveSyncWitness:
             reply = await self._phone.folders()
             if not reply.http:  # a kept connection may have ended meanwhile
                 reply = await self._phone.folders()
+            outcome = outcome_of(judge(reply, whole_person=False))
+            if outcome is Outcome.REFUSED:
+                outcome = await self._fetches_mail(outcome)
         except SystemFault:
             return Outcome.UNCLEAR
-        outcome = outcome_of(judge(reply, whole_person=False))
         if outcome is Outcome.LET_IN:
             await self.hold()
         elif self._cut and (reply.answers or outcome is Outcome.REFUSED):
             return Outcome.CUT
         return outcome
+
+    async def _fetches_mail(self, refused: Outcome) -> Outcome:
+        """A refusal of the list of folders counts where the Sync that fetches mail is refused too.
+
+        Raises:
+            SystemFault: it got no answer.
+        """
+        reading = judge(await self._phone.sync(), whole_person=False)
+        return refused if reading.says is Says.REFUSED else outcome_of(reading)
 
     async def _be_held(self) -> None:
         """Note what became of it; a heartbeat that does not suit is taken from the answer."""

@@ -73,6 +73,10 @@ class Phone:
             reply = await self._folders()
         return reply
 
+    async def sync(self) -> Reply:
+        """Begin to synchronise the inbox anew: what comes back is a key, and no mail."""
+        return await self.ask("Sync", requests.sync(self.inbox, "0", version=self._version))
+
     async def ping(self, heartbeat_s: int) -> Reply:
         """Be held for a heartbeat at most; `ping_sent` is set as soon as it is on its way."""
         root = requests.ping(heartbeat_s, (self.inbox,))
@@ -155,7 +159,7 @@ class Phone:
     async def _provision(self) -> bool:
         """Take over the policy in two steps; whether that worked."""
         self._policy_key = 0
-        first = requests.provision(model=_TYPE, user_agent=_TYPE)
+        first = requests.provision(model=_TYPE, user_agent=_TYPE, version=self._version)
         return await self._policy(first) and await self._policy(
             requests.acknowledge(self._policy_key)
         )

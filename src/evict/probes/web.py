@@ -31,6 +31,8 @@ _OUTCOMES: Final = {
     Says.GONE: Outcome.CUT,
 }
 _SHOWN: Final = ("location", "x-responsecode", "x-owa-error", "retry-after")
+_TOKEN: Final = re.compile(r"(_token=)[^&#]*")
+"""Of Roundcube's redirects: worth something beside the cookie."""
 _FAREWELL_S: Final = 0.5
 ENDED: Final = Reading(says=Says.UNCLEAR, words="the server ended the connection")
 
@@ -118,7 +120,8 @@ class Visit:
         self.transcript.received(f"{answer.status} {_phrase(answer.status)}".encode())
         for name, value in answer.headers:
             if name in _SHOWN:
-                self.transcript.received(f"{name}: {value}".encode("utf-8", "replace"))
+                shown = _TOKEN.sub(r"\1***", value)
+                self.transcript.received(f"{name}: {shown}".encode("utf-8", "replace"))
             elif name == "set-cookie":
                 cookie = re.match(r"[\w.$!#%&'*+^`|~-]{1,64}", value)
                 self.transcript.received(f"set-cookie: {cookie[0] if cookie else '?'}=***".encode())

@@ -8,11 +8,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from evict.wire.activesync import POLICY_TYPE, Status, status_of
+from evict.wire.activesync import POLICY_TYPE, Status, order, status_of
 from evict.wire.wbxml import Element, broken
 
 INBOX: Final = "2"
 """Type of the folder (MS-ASCMD, Type (FolderSync)); so are the others."""
+DEVICE_SINCE: Final = "14.1"
+"""Before it nothing but the policy is asked for (MS-ASPROV 3.1.5.1.1)."""
+CLASS_UNTIL: Final = "12.1"
+"""Up to this version each collection says its class (MS-ASCMD, Class (Sync))."""
 
 
 def node(tag: str, *content: Element) -> Element:
@@ -23,23 +27,27 @@ def leaf(tag: str, value: str | int | bytes) -> Element:
     return Element(tag, (), str(value) if isinstance(value, int) else value)
 
 
-def provision(*, model: str, user_agent: str) -> Element:
-    """Ask for the policy. Spec: MS-ASPROV 3.1.5.1.1."""
-    return node(
-        "Provision:Provision",
+def provision(*, model: str, user_agent: str, version: str = DEVICE_SINCE) -> Element:
+    """Ask for the policy. Spec: MS-ASPROV 3.1.5.1.1.
+
+    Args:
+        version: of the protocol; before `DEVICE_SINCE` a phone does not describe itself here.
+    """
+    policies = node(
+        "Provision:Policies",
+        node("Provision:Policy", leaf("Provision:PolicyType", POLICY_TYPE)),
+    )
+    if order(version) < order(DEVICE_SINCE):
+        return node("Provision:Provision", policies)
+    device = node(
+        "Settings:DeviceInformation",
         node(
-            "Settings:DeviceInformation",
-            node(
-                "Settings:Set",
-                leaf("Settings:Model", model),
-                leaf("Settings:UserAgent", user_agent),
-            ),
-        ),
-        node(
-            "Provision:Policies",
-            node("Provision:Policy", leaf("Provision:PolicyType", POLICY_TYPE)),
+            "Settings:Set",
+            leaf("Settings:Model", model),
+            leaf("Settings:UserAgent", user_agent),
         ),
     )
+    return node("Provision:Provision", device, policies)
 
 
 def acknowledge(policy_key: int) -> Element:
@@ -70,14 +78,20 @@ def folder_sync(sync_key: str) -> Element:
     return node("FolderHierarchy:FolderSync", leaf("FolderHierarchy:SyncKey", sync_key))
 
 
-def sync(collection: str, sync_key: str) -> Element:
-    """Ask for what changed in one folder, with texts cut short."""
+def sync(collection: str, sync_key: str, *, version: str = "") -> Element:
+    """Ask for what changed in one folder, with texts cut short; key 0: for a first key alone.
+
+    Args:
+        version: of the protocol; "": one of now.
+    """
     preference = node(
         "AirSyncBase:BodyPreference",
         leaf("AirSyncBase:Type", 1),
         leaf("AirSyncBase:TruncationSize", 4096),
     )
     parts = [leaf("AirSync:SyncKey", sync_key), leaf("AirSync:CollectionId", collection)]
+    if version and order(version) <= order(CLASS_UNTIL):
+        parts.insert(0, leaf("AirSync:Class", "Email"))
     if sync_key != "0":
         parts += [leaf("AirSync:GetChanges", 1), node("AirSync:Options", preference)]
     return node("AirSync:Sync", node("AirSync:Collections", node("AirSync:Collection", *parts)))

@@ -58,7 +58,7 @@ class Doors:
 
     def __init__(self, section: ExchangeSection) -> None:
         self._section = section
-        self._hooked = section.hook is not None
+        self._hooked = section.hook is not None or section.haproxy is not None
         servers = section.servers
         ports = {
             "imap": any(s.imap_port for s in servers),

@@ -51,7 +51,7 @@ class Planner:
         )
 
     def _front(self) -> Iterator[Measure]:
-        if self._section.hook is None:
+        if self._section.hook is None and self._section.haproxy is None:
             return
         yield self._measure(
             "refuse",

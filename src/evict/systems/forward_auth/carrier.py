@@ -21,16 +21,10 @@ from msgspec import Struct
 
 from evict.core.errors import ConfigError
 from evict.systems.forward_auth.bindings import Bindings
-from evict.systems.forward_auth.login import (
-    Form,
-    LoginRequest,
-    Rejected,
-    answer,
-    back_to_login,
-    issued,
-    read_form,
-)
+from evict.systems.forward_auth.form import Login, read_login, refusal
+from evict.systems.forward_auth.login import LoginRequest, Rejected, answer, issued
 from evict.systems.forward_auth.names import Decide, may_enter
+from evict.systems.forward_auth.products import OWA, Product
 
 MAX_ANSWER: Final = 1024 * 1024
 MOST_AT_ONCE: Final = 256
@@ -62,12 +56,13 @@ class Upstream(Struct, frozen=True, kw_only=True):
     url: str
     ca_file: Path | None = None
     server_name: str | None = None
-    login_path: str = "/owa/auth.owa"
-    cookie: str = "cadata"
+    product: Product = OWA
 
 
 class LoginCarrier:
     """A hook (`start`, `stop`): between the two nobody logs in by the form.
+
+    Each login has a connection of its own. Quirk: SOGo 5.8.0 resets kept ones now and then.
 
     Args:
         look: takes what the feed has brought by now; called before anybody is decided about.
@@ -114,7 +109,7 @@ class LoginCarrier:
             timeout=UPSTREAM_TIMEOUT_S,
             follow_redirects=False,
             trust_env=False,
-            limits=httpx2.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=16),
+            limits=httpx2.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=0),
         )
         self._server = await asyncio.start_server(self._accept, sock=sock)
 
@@ -160,42 +155,50 @@ class LoginCarrier:
                     if not data:
                         return b""
                     request.feed(data)
-            form = read_form(request, self._upstream.login_path)
+            login = read_login(request, self._upstream.product)
         except Rejected as rejected:
             return answer(rejected.status)
         except TimeoutError:
             return answer("408 Request Timeout")
-        return self._refusal(form) or await self._carry(request, form)
+        return self._refusal(login) or await self._carry(request, login)
 
-    def _refusal(self, form: Form) -> bytes | None:
+    def _refusal(self, login: Login) -> bytes | None:
         self._look()
-        verdict = may_enter(self._decide, form.username)
-        if verdict is None:
+        verdicts = [may_enter(self._decide, name) for name in login.names]
+        if None in verdicts:
             return answer("503 Service Unavailable", [("Retry-After", "1")])
-        return None if verdict else back_to_login(self._upstream.login_path, form.destination)
+        return None if all(verdicts) else refusal(self._upstream.product, login.destination)
 
-    async def _carry(self, request: LoginRequest, form: Form) -> bytes:
+    async def _carry(self, request: LoginRequest, login: Login) -> bytes:
+        product = self._upstream.product
         try:
             async with asyncio.timeout(UPSTREAM_TIMEOUT_S):
-                status, headers, body = await self._ask(request)
+                status, headers, body = await self._ask(request, login)
         except (httpx2.TransportError, httpx2.InvalidURL, TimeoutError) as error:
             log.warning("forward_auth.no_upstream", hook=self._name, reason=type(error).__name__)
             return answer("503 Service Unavailable", [("Retry-After", "1")])
-        if (refusal := self._refusal(form)) is not None:
-            return refusal
-        for value in issued(headers, self._upstream.cookie):
-            self._bindings.bind(value.encode("latin-1", "replace"), form.username)
+        if (refused := self._refusal(login)) is not None:
+            return refused
+        if status.startswith(f"{product.signed_in} "):
+            for value in issued(headers, product.cookie):
+                self._bindings.bind(value.encode("latin-1", "replace"), *login.names)
         return answer(status, headers, body)
 
-    async def _ask(self, request: LoginRequest) -> tuple[str, list[tuple[str, str]], bytes]:
+    async def _ask(
+        self, request: LoginRequest, login: Login
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         if self._client is None:
             raise httpx2.ConnectError("stopped")
         name = self._upstream.server_name or urlsplit(self._upstream.url).hostname or ""
         carried = self._client.build_request(
             "POST",
             self._upstream.url + request.target,
-            headers=[*request.carried(), ("accept-encoding", "identity")],
-            content=bytes(request.body),
+            headers=[
+                *request.carried(),
+                ("accept-encoding", "identity"),
+                ("content-type", login.media),
+            ],
+            content=login.body,
             extensions={"sni_hostname": name},
         )
         response = await self._client.send(carried, stream=True)
@@ -208,5 +211,5 @@ class LoginCarrier:
         finally:
             await response.aclose()
         self._client.cookies.clear()
-        status = f"{response.status_code} {response.reason_phrase}".strip()
+        status = f"{response.status_code} {response.reason_phrase}"
         return status, response.headers.multi_items(), bytes(body)

@@ -6,25 +6,32 @@ from collections.abc import Callable
 from evict.config.forward_auth import ForwardAuthHook
 from evict.systems.forward_auth.bindings import Bindings
 from evict.systems.forward_auth.carrier import Address, LoginCarrier, Upstream
-from evict.systems.forward_auth.conversation import Conversation, Judge, Rules
+from evict.systems.forward_auth.conversation import Conversation
+from evict.systems.forward_auth.fronts import FRONTS
+from evict.systems.forward_auth.judge import Judge, Rules
 from evict.systems.forward_auth.names import Decide
+from evict.systems.forward_auth.products import OWA, Product, settle
+from evict.systems.forward_auth.question import QuestionReader
 
 
 def conversations(
-    decide: Decide, bindings: Bindings, settings: ForwardAuthHook
+    decide: Decide, bindings: Bindings, settings: ForwardAuthHook, product: Product = OWA
 ) -> Callable[[], Conversation]:
     """What answers each connection of the front.
 
     Args:
         bindings: shared with the login carrier of the same front.
+        product: what stands behind it.
     """
+    front = FRONTS[settings.front]
     rules = Rules(
-        cookie=settings.cookie,
-        open_paths=tuple(path.lower().encode() for path in settings.open_paths),
+        product=settle(product, settings),
+        front=front,
         unidentified=settings.unidentified == "pass",
     )
     judge = Judge(decide, bindings, rules)
-    return lambda: Conversation(judge)
+    reader = QuestionReader(judge) if front.uri and not front.echo else None
+    return lambda: Conversation(judge, reader)
 
 
 def login_carrier(  # noqa: PLR0913 - what it is made of
@@ -35,6 +42,7 @@ def login_carrier(  # noqa: PLR0913 - what it is made of
     decide: Decide,
     bindings: Bindings,
     look: Callable[[], None],
+    product: Product = OWA,
 ) -> LoginCarrier:
     """The second listener, a hook of its own.
 
@@ -50,7 +58,6 @@ def login_carrier(  # noqa: PLR0913 - what it is made of
         url=settings.login_upstream,
         ca_file=settings.ca_file,
         server_name=settings.server_name,
-        login_path=settings.login_path,
-        cookie=settings.cookie,
+        product=settle(product, settings),
     )
     return LoginCarrier(name, address, upstream, decide=decide, bindings=bindings, look=look)

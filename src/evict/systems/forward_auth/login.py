@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A login on its way to the server, sans-I/O: the request, its form, the answers of our own."""
+"""A login on its way to the server, sans-I/O: the request, what the server answers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qsl, quote
 
 import httptools
-from msgspec import Struct
 
 MAX_HEAD: Final = 32 * 1024
 MAX_BODY: Final = 32 * 1024
 """Bytes of a login form; a browser's takes about 200."""
-MAX_FIELDS: Final = 32
-_FORM: Final = "application/x-www-form-urlencoded"
 _HOP: Final = frozenset(
     {
         "connection",
@@ -31,8 +27,18 @@ _HOP: Final = frozenset(
         "expect",
     }
 )
-_NOT_CARRIED: Final = _HOP | {"authorization", "accept-encoding"}
-"""A login is by its form: whoever came with credentials of another kind shows them elsewhere."""
+_CLAIMS: Final = frozenset(
+    {
+        "authorization",
+        "remote-user",
+        "x-forwarded-user",
+        "x-remote-user",
+        "x-webobjects-remote-user",
+    }
+)
+"""A login is by what it says itself: whoever came with credentials of another kind shows them
+elsewhere. The last is what SOGo believes where SOGoTrustProxyAuthentication is on."""
+_NOT_CARRIED: Final = _HOP | _CLAIMS | {"accept-encoding", "content-type"}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -104,65 +110,21 @@ class LoginRequest:
         return [
             (name, value)
             for name, value in self.headers
-            if name not in _NOT_CARRIED and name not in named
+            if name.replace("_", "-") not in _NOT_CARRIED and name not in named
         ]
 
 
-class Form(Struct, frozen=True):
-    """Who logs in, as UTF-8, and where to."""
-
-    username: bytes
-    destination: str
-
-
-def read_form(request: LoginRequest, login_path: str) -> Form:
-    """Who the form says.
-
-    Names of fields are compared without regard to case, as ASP.NET does, and a second name of the
-    user is refused: the server may count the other.
-
-    Raises:
-        Rejected: another request, or no form that can be read in one way alone.
-    """
-    if request.target.lower() != login_path.lower() or request.method != "POST":
-        raise Rejected("404 Not Found")
-    kinds = request.all("content-type")
-    if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != _FORM:
-        raise Rejected("415 Unsupported Media Type")
-    if request.all("content-encoding"):
-        raise Rejected("415 Unsupported Media Type")
-    try:
-        pairs = parse_qsl(
-            request.body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError:  # UnicodeDecodeError is one
-        raise Rejected("400 Bad Request") from None
-    fields = {name.strip().lower(): value for name, value in pairs}
-    names = [name for name, _ in pairs if name.strip().lower() == "username"]
-    if len(names) != 1 or not fields["username"]:
-        raise Rejected("400 Bad Request")
-    return Form(fields["username"].encode("utf-8", "surrogatepass"), fields.get("destination", ""))
-
-
 def issued(headers: Iterable[tuple[str, str]], cookie: str) -> list[str]:
-    """Values that an answer sets for the cookie; one that is deleted has none."""
+    """Values that an answer sets for the cookie; one that is deleted has none.
+
+    PHP deletes a cookie by the value `deleted`.
+    """
     values = []
     for name, value in headers:
         key, equals, rest = value.partition(";")[0].partition("=")
         if name.lower() == "set-cookie" and equals and key.strip().lower() == cookie.lower():
             values.append(rest.strip())
-    return [value for value in values if value]
-
-
-def back_to_login(login_path: str, destination: str) -> bytes:
-    """As the server answers a wrong password: the login page with reason 2 (bad credentials)."""
-    folder = login_path.rpartition("/")[0]
-    page = f"{folder}/auth/logon.aspx?url={quote(destination, safe='')}&reason=2"
-    return answer("302 Found", [("Location", page)])
+    return [value for value in values if value not in ("", "deleted")]
 
 
 def answer(status: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> bytes:

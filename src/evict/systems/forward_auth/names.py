@@ -22,6 +22,8 @@ def spelled(login: bytes) -> tuple[bytes, ...]:
     `DOMAIN/user` is taken for `DOMAIN\user`, and no domain or `.` for the server's own (assumed of
     IIS's Basic authentication).
     """
+    if b"/" not in login and b"\\" not in login:
+        return (login,)
     turned = login.replace(b"/", b"\\")
     domain, _, user = turned.rpartition(b"\\")
     names = [login]
@@ -34,7 +36,10 @@ def spelled(login: bytes) -> tuple[bytes, ...]:
 
 def may_enter(decide: Decide, login: bytes) -> bool | None:
     """Whether none of its spellings is refused; None: nobody may, for now."""
-    answers = [decide(name, MECHANISM) for name in spelled(login)]
+    names = spelled(login)
+    if len(names) == 1:
+        return decide(login, MECHANISM)
+    answers = [decide(name, MECHANISM) for name in names]
     return None if None in answers else all(answers)
 
 

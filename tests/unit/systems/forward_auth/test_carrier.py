@@ -75,7 +75,7 @@ async def test_a_login_is_carried_as_it_is_and_its_cookie_is_known() -> None:
         status, answer = await post(port, body, "X-Forwarded-For: 10.1.1.1", "Authorization: x")
     assert status == 302
     assert "cadata=cookie-1; path=/; HttpOnly" in answer.replace("set-cookie", "Set-Cookie")
-    assert bindings.find(b"cookie-1") == b"Bob"
+    assert bindings.find(b"cookie-1") == (b"Bob",)
     assert bindings.find(b"t") is None
     request = server.seen[0]
     assert (request.body, request.target) == (body, "/owa/auth.owa")

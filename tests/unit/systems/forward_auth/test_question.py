@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quick reading never differs from the parser's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evict.config.forward_auth import ForwardAuthHook
+from evict.systems.forward_auth.bindings import Bindings
+from evict.systems.forward_auth.conversation import Conversation
+from evict.systems.forward_auth.hook import conversations
+from evict.systems.forward_auth.products import SOGO
+from tests.unit.agent.fakes import Chain, push
+from tests.unit.systems.forward_auth.fakes import basic, closed
+
+FRONTS = ("nginx", "caddy")
+LINES = st.sampled_from(
+    [
+        b"Host: evict",
+        b"Authorization: " + basic("alice")[1].encode(),
+        b"authorization: " + basic("bob")[1].encode(),
+        b"AUTHORIZATION:" + basic("bob")[1].encode() + b"  ",
+        b"Authorization : Basic YWxpY2U6eA==",
+        b"Authorization: Basic",
+        b"Cookie: 0xHIGHFLYxSOGo=good",
+        b"cookie:\t0xHIGHFLYxSOGo=bad",
+        b"Cookie: %30xHIGHFLYxSOGo=good",
+        b"Cookie: a=b",
+        b"X-Original-URI: /SOGo/",
+        b"X_Original-URI: /SOGo/",
+        b"X-Forwarded-Uri: /SOGo/",
+        b"X-Forwarded_Uri: /SOGo/",
+        b"X-Forwarded-Method: GET",
+        b"X-Forwarded-Method: POST",
+        b"Accept: text/html",
+        b"Accept: */*",
+        b"Content-Length: 0",
+        b"Content-Length: 4",
+        b"Transfer-Encoding: chunked",
+        b"Connection: close",
+        b"Upgrade: h2c",
+        b" folded",
+        b"Sp ace: x",
+        b"No-Colon",
+        b"X: \x00",
+        b"X: \x7f\x01",
+        b"X: \xff",
+        b"",
+    ]
+)
+FIRST = st.sampled_from(
+    [
+        b"GET /auth HTTP/1.1",
+        b"GET /auth?x HTTP/1.1",
+        b"GET /auth HTTP/1.0",
+        b"POST /auth HTTP/1.1",
+        b"GET /renewed HTTP/1.1",
+    ]
+)
+ENDS = st.sampled_from(
+    [b"\r\n\r\n", b"\n\n", b"\r\n", b"\r\n\r\nGET /auth HTTP/1.1\r\n\r\n", b"\r\r\n\r\n"]
+)
+
+
+def pair(front: str) -> tuple[Conversation, Conversation]:
+    """One that reads quickly, one that does not."""
+    bindings = Bindings()
+    bindings.bind(b"good", b"bob")
+    bindings.bind(b"bad", b"alice")
+    section = ForwardAuthHook(listen="127.0.0.1:1", front=front)
+    quick = conversations(closed().decide, bindings, section, SOGO)()
+    slow = conversations(closed().decide, bindings, section, SOGO)()
+    assert quick is not slow
+    return quick, Conversation(slow._judge)
+
+
+@given(front=st.sampled_from(FRONTS), first=FIRST, lines=st.lists(LINES, max_size=7), end=ENDS)
+@settings(max_examples=2000, deadline=None)
+def test_both_give_the_same_answer(
+    front: str, first: bytes, lines: list[bytes], end: bytes
+) -> None:
+    data = b"\r\n".join([first, *lines]) + end
+    quick, slow = pair(front)
+    for _ in range(2):
+        assert quick.receive(data) == slow.receive(data), data
+        assert quick.ended == slow.ended
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_what_was_read_before_is_decided_anew(front: str) -> None:
+    chain, bindings = Chain(), Bindings()
+    replica = closed("nobody")
+    bindings.bind(b"good", b"bob")
+    section = ForwardAuthHook(listen="127.0.0.1:1", front=front)
+    talk = conversations(replica.decide, bindings, section, SOGO)()
+    name = "\r\n".join(["GET /auth HTTP/1.1", f"Authorization: {basic('bob')[1]}", "", ""]).encode()
+    cookie = b"GET /auth HTTP/1.1\r\nCookie: 0xHIGHFLYxSOGo=good\r\n\r\n"
+    first = [talk.receive(asked) for asked in (name, cookie)]
+    assert all(b"X-Evict-Login: bob" in answer for answer in first)
+    assert len(talk._known) == 2
+    chain.revoke("id-1", "nobody")
+    replica.apply(push(chain.revoke("id-2", "bob")))
+    assert talk.receive(name).startswith(b"HTTP/1.1 403")
+    assert talk.receive(cookie).startswith(b"HTTP/1.1 401")
+
+
+def test_of_a_question_no_secret_is_kept() -> None:
+    bindings = Bindings()
+    bindings.bind(b"canary-cookie", b"bob")
+    section = ForwardAuthHook(listen="127.0.0.1:1")
+    talk = conversations(closed().decide, bindings, section, SOGO)()
+    talk.receive(b"GET /auth HTTP/1.1\r\nCookie: 0xHIGHFLYxSOGo=canary-cookie\r\n\r\n")
+    secret = basic("bob").__repr__().encode()
+    talk.receive(b"GET /auth HTTP/1.1\r\nAuthorization: " + basic("bob")[1].encode() + b"\r\n\r\n")
+    kept = repr((talk._known, bindings._bound, talk._judge._written)).encode()
+    assert len(talk._known) == 2
+    assert b"canary" not in kept
+    assert secret not in kept
+    assert basic("bob")[1].encode() not in kept
