@@ -40,7 +40,7 @@ live: ready ## the main job on a real estate: what a plain disable leaves open, 
 
 live-up: ready ## start the real estate and Evict on it, for people; says how to use it
 	@tools/need-root live-up
-	@$(PY) -m estate up
+	@$(PY) -m estate up --web
 
 bench: ready ## all benchmarks; those on the real estate need root and some 40 minutes
 	@tools/bench

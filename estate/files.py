@@ -36,6 +36,8 @@ def render(layout: Layout, template: str) -> str:
         "POLICY_ATTRIBUTES": POLICY_ATTRIBUTES,
         "DOVEADM_KEY": at.DOVEADM_KEY,
         "POLICY_KEY": at.POLICY_KEY,
+        "SOGO_DSN": layout.dsn("sogo"),
+        "ROUNDCUBE_DSN": layout.dsn("roundcube").replace("postgresql", "pgsql"),
     }
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)

@@ -44,6 +44,17 @@ SUBMISSION_TCP: Final = 1587
 """A second submission port, whose policy question goes over TCP."""
 POLICY_TCP: Final = 10040
 AUTH_POLICY: Final = 10042
+HAPROXY: Final = 8443
+"""The front HAProxy: HTTPS, all web doors."""
+NGINX: Final = 9443
+"""The front nginx: the same doors."""
+WEB: Final = 8081
+"""The web server behind the fronts: Roundcube and the files of SOGo's pages, plain."""
+SOGO: Final = 20000
+SQL: Final = 5432
+MEMCACHED: Final = 11211
+SQL_ROLES: Final = {"sogo": "Sogo-Sql-1", "roundcube": "Roundcube-Sql-1"}
+"""Role -> password; each owns a database of its name."""
 
 
 class Layout(Struct, frozen=True):
@@ -52,18 +63,20 @@ class Layout(Struct, frozen=True):
     Attributes:
         ip: its address, 127.x.y.z; no other estate may use the same 127.x.
         state: its folder; where the servers' own users can reach it.
+        web: with the web doors: SOGo, Roundcube, what they need, HAProxy and nginx before them.
     """
 
     ip: str = "127.77.0.1"
     state: Path = Path("/var/tmp/evict-estate-77")  # noqa: S108 the servers' users must reach it
+    web: bool = False
 
     @classmethod
-    def at(cls, ip: str, state: Path | None = None) -> Layout:
+    def at(cls, ip: str, state: Path | None = None, *, web: bool = False) -> Layout:
         """The estate at this address, in the folder that is usual for it."""
         address = IPv4Address(ip)
         if not address.is_loopback or address.packed[1] == 0:
             raise ValueError(f"{ip} is no loopback address 127.x.y.z with x from 1 to 255")
-        return cls(ip, state or cls().state.with_name(f"evict-estate-{address.packed[1]}"))
+        return cls(ip, state or cls().state.with_name(f"evict-estate-{address.packed[1]}"), web)
 
     @property
     def tag(self) -> str:
@@ -149,6 +162,43 @@ class Layout(Struct, frozen=True):
     def sudoers(self) -> Path:
         """What `evict` may do as root; sudo skips file names with a dot."""
         return Path("/etc/sudoers.d") / f"evict-estate-{self.tag}"
+
+    def dsn(self, role: str) -> str:
+        """How this role reaches its database; SOGo appends a table's name."""
+        return f"postgresql://{role}:{SQL_ROLES[role]}@{self.ip}:{SQL}/{role}"
+
+    @property
+    def sql(self) -> Path:
+        """The database cluster, of the user `postgres`."""
+        return self.state / "sql" / "data"
+
+    @property
+    def sogo_do(self) -> Path:
+        """Runs `sogod` or `sogo-tool` with this estate's settings, as SOGo's user; needs root."""
+        return self.state / "sogo" / "do"
+
+    @property
+    def haproxy_config(self) -> Path:
+        return self.state / "haproxy" / "haproxy.cfg"
+
+    @property
+    def haproxy_socket(self) -> Path:
+        """HAProxy's runtime API, level admin, for the agent's group."""
+        return self.state / "run" / "haproxy" / "admin.sock"
+
+    @property
+    def haproxy_maps(self) -> Path:
+        """Files of maps, which the agent writes and HAProxy loads as it starts."""
+        return self.state / "haproxy" / "maps"
+
+    @property
+    def nginx_config(self) -> Path:
+        return self.state / "nginx" / "nginx.conf"
+
+    @property
+    def web_provisioned(self) -> Path:
+        """Stands once everything of the web doors was made."""
+        return self.state / "web-provisioned"
 
     @property
     def provisioned(self) -> Path:

@@ -14,18 +14,24 @@ from pathlib import Path
 from estate import mailbox, people, services
 from estate.clients.holder import Holder
 from estate.clients.leaver import LeaverClients
+from estate.clients.sessions import PROTOCOLS
+from estate.clients.together import Together
+from estate.clients.web_doors import through, use_first, web_clients
 from estate.commands import EstateError
-from estate.layout import Layout
+from estate.layout import HAPROXY, Layout
 from estate.people import Person
 from estate.plain import show_plain_disable
 from estate.product import Product, running
 from estate.revocation import show_revocation
+from estate.web.hooks import in_force
+from estate.web.plain import show_plain_web_disable
 from evict.cli.story import write_summary
 
 LEAVER_ONE = "alice"
 LEAVER_TWO = "bob"
+LEAVER_OF_THE_WEB = "wendy"
 BYSTANDERS = ("carol", "dave", "erin", "frank", "grace", "heidi")
-SESSIONS = 30
+SESSIONS = 48
 """Bystanders' sessions: each of them on every protocol."""
 
 
@@ -34,7 +40,7 @@ def main() -> int:
     parser.add_argument("--ip", default=Layout().ip)
     parser.add_argument("--build", type=Path, default=Path("build/live"))
     arguments = parser.parse_args()
-    layout = Layout.at(arguments.ip)
+    layout = Layout.at(arguments.ip, web=True)
     try:
         return _tell(layout, arguments.build)
     except EstateError as error:
@@ -45,17 +51,26 @@ def main() -> int:
 def _tell(layout: Layout, build: Path) -> int:
     build.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        say(f"1. A real estate on {layout.ip}: Samba AD, Dovecot, Postfix, and Evict's agent")
+        say(
+            f"1. A real estate on {layout.ip}: Samba AD, Dovecot, Postfix, SOGo with ActiveSync and"
+        )
+        say("   DAV, Roundcube, HAProxy before both, and Evict's agent")
         product = stack.enter_context(_up(layout))
         one, two, others = _cast(layout)
-        holder = stack.enter_context(Holder(layout, others, SESSIONS))
+        phoner = people.create(layout, LEAVER_OF_THE_WEB)
+        mailbox.deliver(layout, phoner, "Welcome")
+        use_first(layout, (phoner, two, *others))
+        every = {**PROTOCOLS, **through(HAPROXY)}
+        holder = stack.enter_context(Holder(layout, others, SESSIONS, every))
         say(f"   {SESSIONS} live sessions of {len(others)} bystanders are held on every protocol")
         say(f"\n2. {one.upn} leaves, and is disabled in the directory, as everybody does it")
         plain = show_plain_disable(layout, one)
+        say(f"   and {phoner.upn}, who has web mail and a phone:")
+        plain += show_plain_web_disable(layout, phoner)
         say(f"\n3. {two.upn} leaves, and somebody types: evict revoke {two.upn} --witness")
-        with LeaverClients(layout, two) as leaver:
+        with LeaverClients(layout, two) as programs, web_clients(layout, two, HAPROXY) as web:
             time.sleep(1.0)
-            revoked = show_revocation(layout, product, two, leaver, build)
+            revoked = show_revocation(layout, product, two, Together(programs, web), build)
         held = holder.check()
         say(f"   bystanders: {held.held} sessions held, {held.dropped} dropped")
         summary = write_summary(build, revoked, held.held, held.dropped, plain)
@@ -74,7 +89,7 @@ def _up(layout: Layout) -> Iterator[Product]:
     shutil.rmtree(layout.state, ignore_errors=True)  # the ledger of an earlier run goes with it
     try:
         services.up(layout)
-        with running(layout) as product:
+        with in_force(layout), running(layout) as product:
             say(f"   up after {time.monotonic() - begun:.1f} s")
             yield product
     finally:

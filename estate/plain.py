@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -39,7 +40,7 @@ def show_plain_disable(layout: Layout, leaver: Person) -> list[Left]:
         disabled_ns = time.time_ns()
         before = {track.door: track.successes for track in clients.tracks}
         time.sleep(WATCH_S)
-        left = [_left(track, before[track.door], disabled_ns) for track in clients.tracks]
+        left = [left_of(track, before[track.door], disabled_ns) for track in clients.tracks]
         ticket = clients.kerberos_login()
         left.append(
             Left(door="imap new with a Kerberos ticket", open=ticket, successes_after=int(ticket))
@@ -48,15 +49,19 @@ def show_plain_disable(layout: Layout, leaver: Person) -> list[Left]:
     left.append(
         Left(door="mail forwarded by Sieve", open=forwarded, successes_after=int(forwarded))
     )
-    print(f"   {WATCH_S:.0f} s after the directory said that the account is disabled:")
-    for each in left:
-        word = "OPEN" if each.open else "shut"
-        print(f"   {each.door:34} {word:6} {each.successes_after:5} times used since", flush=True)
+    print_left(left)
     print("   and they stay so: see `evict exposure` for how long each would.", flush=True)
     return left
 
 
-def _left(track: Track, before: int, disabled_ns: int) -> Left:
+def print_left(left: Sequence[Left]) -> None:
+    print(f"   {WATCH_S:.0f} s after the directory said that the account is disabled:")
+    for each in left:
+        word = "OPEN" if each.open else "shut"
+        print(f"   {each.door:34} {word:6} {each.successes_after:5} times used since", flush=True)
+
+
+def left_of(track: Track, before: int, disabled_ns: int) -> Left:
     last = track.last_success_ns
     return Left(
         door=track.door,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Iterable
 from typing import Final
 
 from estate import certificates, directory
@@ -13,6 +14,7 @@ from estate import layout as at
 from estate.commands import EstateError, run
 from estate.files import render, write
 from estate.layout import Layout
+from estate.web import provision as web
 
 _FOLDERS: Final = (
     # path below the state folder, owner, group, mode
@@ -52,14 +54,18 @@ def provision(layout: Layout) -> None:
         EstateError: not root, a package is missing, or a step failed.
     """
     require_root_and_users()
-    if layout.provisioned.exists():
-        return
+    if not layout.provisioned.exists():
+        _provision(layout)
+    if layout.web and not layout.web_provisioned.exists():
+        web.require_users()
+        _make_folders(layout, web.FOLDERS)
+        web.make(layout)
+        layout.web_provisioned.touch()
+
+
+def _provision(layout: Layout) -> None:
     shutil.rmtree(layout.state, ignore_errors=True)
-    for name, owner, group, mode in _FOLDERS:
-        folder = layout.state / name
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.chown(folder, owner, group)
-        folder.chmod(mode)
+    _make_folders(layout, _FOLDERS)
     # so that `evict serve` may run the agent in its own process, too
     run("setfacl", "-m", "u:evict:rwx", layout.policy_socket.parent)
     certificates.make(layout)
@@ -67,6 +73,14 @@ def provision(layout: Layout) -> None:
     _write_configuration(layout)
     _write_secrets(layout)
     layout.provisioned.touch()
+
+
+def _make_folders(layout: Layout, folders: Iterable[tuple[str, str, str, int]]) -> None:
+    for name, owner, group, mode in folders:
+        folder = layout.state / name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.chown(folder, owner, group)
+        folder.chmod(mode)
 
 
 def require_root_and_users() -> None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from estate.clients.leaver import LeaverClients
 from estate.clients.ticket_file import take_ticket
+from estate.clients.together import Clients
 from estate.commands import EstateError
 from estate.layout import Layout
 from estate.people import Person
@@ -20,10 +20,19 @@ from estate.run_as import EVICT, as_user, environment
 from evict.cli.story import Revoked, Seen, door_name
 
 _TIMEOUT_S: Final = 90
+_WEB: Final = {
+    "sogo-web": ("sogo", "sogo-web", False),
+    "roundcube-web": ("roundcube", "roundcube-web", False),
+    "activesync": ("sogo", "activesync", False),
+    "activesync-ping": ("sogo", "activesync", False),
+    "caldav": ("sogo", "caldav", True),
+    "carddav": ("sogo", "carddav", True),
+}
+"""Client -> system and protocol of its door, and whether each of its requests signs in."""
 
 
 def show_revocation(
-    layout: Layout, product: Product, leaver: Person, clients: LeaverClients, build: Path
+    layout: Layout, product: Product, leaver: Person, clients: Clients, build: Path
 ) -> Revoked:
     """Run `evict revoke`, its progress on this terminal, then ask the leaver's own clients."""
     ticket = take_ticket(layout, leaver, owner=CONTROL_USER)
@@ -69,8 +78,12 @@ def show_revocation(
 
 
 def _door(client: str) -> str:
-    """`imap live` used dovecot/imap/session, `pop3 new 2` dovecot/pop3/password."""
+    """`imap live` used dovecot/imap/session, `caldav new 2` sogo/caldav/password."""
     protocol, kind, *_ = client.split(" ")
+    if protocol in _WEB:
+        system, protocol, signs_in = _WEB[protocol]
+        credential = "session" if kind == "live" and not signs_in else "password"
+        return f"{system}/{protocol}/{credential}"
     protocol, _, how = protocol.partition("-")
     system = "postfix" if protocol == "submission" else "dovecot"
     credential = {"live": "session", "new": "password"}[kind]

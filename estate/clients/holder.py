@@ -14,6 +14,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from estate.clients.lines import Ended, Refused
+from estate.clients.live import Protocols
 from estate.clients.sessions import PROTOCOLS
 from estate.commands import EstateError
 from estate.layout import Layout
@@ -55,13 +56,13 @@ class Holder:
         layout: Layout,
         people: Sequence[Person],
         count: int,
-        protocols: Sequence[str] = tuple(PROTOCOLS),
+        protocols: Protocols = PROTOCOLS,
     ) -> None:
         pairs = cycle(product(protocols, people))
         addresses = map(str, layout.bystander_network.hosts())
         with ThreadPoolExecutor(8) as pool:
             opening = [
-                (protocol, pool.submit(PROTOCOLS[protocol], layout, person, address))
+                (protocol, pool.submit(protocols[protocol], layout, person, address))
                 for (protocol, person), address in zip(
                     islice(pairs, count), addresses, strict=False
                 )

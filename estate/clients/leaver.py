@@ -14,17 +14,36 @@ from itertools import cycle
 from types import TracebackType
 from typing import Final, Self
 
+from msgspec import Struct
+
 from estate.clients.kerberos import ImapKerberos, Ticket
 from estate.clients.lines import Ended, Refused
-from estate.clients.sessions import PROTOCOLS, Session
+from estate.clients.live import Live, Protocols
+from estate.clients.sessions import PROTOCOLS
 from estate.layout import Layout
 from estate.people import Person
 
 STORM: Final = ("imap", "imap", "pop3", "managesieve")
 """The protocols of the four connections on which new logins are made without pause."""
 
-PAUSE_S: Final = 0.003
-"""Between two beats of a live session."""
+
+class Doors(Struct, frozen=True, kw_only=True):
+    """A kind of doors.
+
+    Attributes:
+        table: name of a protocol -> how to log in.
+        kerberos: IMAP by a ticket too.
+        pause_s: between two beats of a live session.
+        storm_pause_s: between two logins of the storm.
+    """
+
+    table: Protocols
+    kerberos: bool
+    pause_s: float
+    storm_pause_s: float
+
+
+MAIL: Final = Doors(table=PROTOCOLS, kerberos=True, pause_s=0.003, storm_pause_s=0.0)
 
 
 class Track:
@@ -67,9 +86,10 @@ class LeaverClients:
     """All clients of one leaver, running from `start` to `stop`.
 
     Args:
-        protocols: live sessions, one each; with `kerberos` one more, by a ticket taken now.
+        protocols: live sessions, one each; where there is Kerberos one more, by a ticket taken now.
         storm: one connection each with new logins without pause; each holds its newest session
             until the next is open, as a client that reconnects does.
+        doors: what the names of protocols stand for.
     """
 
     def __init__(
@@ -79,19 +99,20 @@ class LeaverClients:
         *,
         protocols: Sequence[str] = tuple(PROTOCOLS),
         storm: Sequence[str] = STORM,
-        kerberos: bool = True,
+        doors: Doors = MAIL,
     ) -> None:
+        self._doors = doors
         self._layout = layout
         self._person = person
         self._addresses = _addresses(layout, person)
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._newest: dict[int, Session] = {}
-        self._live: list[tuple[Track, Session]] = []
-        self.ticket = Ticket(layout, person) if kerberos else None
+        self._newest: dict[int, Live] = {}
+        self._live: list[tuple[Track, Live]] = []
+        self.ticket = Ticket(layout, person) if doors.kerberos else None
         try:
             for protocol in protocols:
-                session = PROTOCOLS[protocol](layout, person, self._address())
+                session = doors.table[protocol](layout, person, self._address())
                 self._live.append((Track(f"{protocol} live"), session))
             if self.ticket is not None:
                 session = ImapKerberos(layout, person, self._address(), self.ticket)
@@ -111,6 +132,11 @@ class LeaverClients:
     @property
     def tracks(self) -> tuple[Track, ...]:
         return (*(track for track, _ in self._live), *self._storm)
+
+    @property
+    def live(self) -> tuple[Live, ...]:
+        """The live sessions themselves; only for looking at."""
+        return tuple(session for _, session in self._live)
 
     def start(self) -> Self:
         for thread in self._threads:
@@ -163,16 +189,16 @@ class LeaverClients:
     ) -> None:
         self.stop()
 
-    def _beat(self, track: Track, session: Session) -> None:
+    def _beat(self, track: Track, session: Live) -> None:
         while not self._stop.is_set() and track.attempt(session.beat):
-            time.sleep(PAUSE_S)
+            self._stop.wait(self._doors.pause_s)
 
     def _log_in_on(self, number: int, track: Track, protocol: str) -> None:
         """After a refusal from another address, since Dovecot delays the one that was refused."""
         address = self._address()
 
         def log_in() -> None:
-            session = PROTOCOLS[protocol](self._layout, self._person, address)
+            session = self._doors.table[protocol](self._layout, self._person, address)
             with self._lock:
                 before = self._newest.get(number)
                 self._newest[number] = session
@@ -182,6 +208,7 @@ class LeaverClients:
         while not self._stop.is_set():
             if not track.attempt(log_in):
                 address = self._address()
+            self._stop.wait(self._doors.storm_pause_s)
 
     def _address(self) -> str:
         with self._lock:
@@ -192,7 +219,7 @@ class LeaverClients:
             session.close()
 
 
-def _lives(session: Session) -> bool:
+def _lives(session: Live) -> bool:
     try:
         session.beat()
     except (Ended, Refused):

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 import base64
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
 from typing import ClassVar, Final
 
 from estate import layout as at
 from estate.clients.lines import Ended, Lines, Refused
+from estate.clients.live import Live, Protocols
 from estate.layout import Layout
 from estate.people import Person
 
 
-class Session(ABC):
-    """A person's live connection.
-
-    Constructing it logs in and stays. Raises `Refused` or `Ended` where that does not work.
-    """
+class Session(Live):
+    """A person's live connection of lines."""
 
     port: ClassVar[int]
     tls: ClassVar[bool] = True
@@ -34,10 +31,6 @@ class Session(ABC):
 
     @abstractmethod
     def log_in(self, name: str, password: str) -> None: ...
-
-    @abstractmethod
-    def beat(self) -> None:
-        """Use the session once. Raises `Ended` or `Refused` once it is dead."""
 
     def close(self) -> None:
         self.lines.close()
@@ -198,7 +191,7 @@ def plain(name: str, password: str) -> str:
     return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
 
 
-PROTOCOLS: Final[Mapping[str, Callable[[Layout, Person, str], Session]]] = {
+PROTOCOLS: Final[Protocols] = {
     "imap": Imap,
     "imap-idle": ImapIdle,
     "pop3": Pop3,

@@ -70,7 +70,5 @@ def _start(lab: Lab, name: str) -> None:
 
 def _end_throttling(lab: Lab) -> None:
     """Restart Postfix: without Dovecot its smtpd dies, and its master waits 60 s for the next."""
-    leader = server(lab.layout, "postfix").leader()
-    if leader is not None:
-        services._stop("postfix", leader)
+    services.stop(lab.layout, "postfix")
     services.up(lab.layout)

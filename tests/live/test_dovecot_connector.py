@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,19 +18,17 @@ from estate.layout import Layout
 from estate.people import Person
 from estate.standin import StandIn
 from evict.config.model import DovecotHook, DovecotSection
-from evict.core.account import Account
 from evict.core.exposure import Severity
 from evict.core.measure import EffectKind, Measure
-from evict.core.names import login_forms
 from evict.core.secret import Secret
 from evict.core.sighting import Outcome
-from evict.systems.base import Observation, Order, Passwords
+from evict.systems.base import Observation
 from evict.systems.dovecot.connector import DovecotConnector
 from evict.systems.dovecot.snippet import snippet
+from tests.live.accounts import PASSWORDS, account, order
 
 pytestmark = pytest.mark.live
 
-PASSWORDS = Passwords(first=Secret("first"), second=Secret("second"))
 UNPRIVILEGED = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
@@ -57,24 +54,6 @@ async def dovecot(estate: Layout) -> AsyncIterator[DovecotConnector]:
     made = DovecotConnector(section(estate, hooked=False), Secret(at.DOVEADM_KEY))
     yield made
     await made.close()
-
-
-def account(person: Person) -> Account:
-    return Account(
-        id="0b2c1f6e-4d1a-4f7b-9a51-3c1d7e9f2a10",
-        directory="directory",
-        dn=person.dn,
-        sam=person.name,
-        upn=person.upn,
-        domain=at.DOMAIN,
-        dns_domain=at.DNS_DOMAIN,
-        addresses=(person.mail, *person.aliases),
-    )
-
-
-def order(person: Person) -> Order:
-    forms = login_forms(account(person), ["%Ln"])
-    return Order(generation=1, commit_at=datetime.now(UTC), forms=forms)
 
 
 def outcomes(seen: Observation) -> dict[str, Outcome]:

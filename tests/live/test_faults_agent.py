@@ -141,10 +141,7 @@ def sabotaged(lab: Lab) -> Iterator[None]:
 def restart(lab: Lab) -> None:
     """Only the mail servers: the directory need not be asked."""
     for name in ("postfix", "dovecot"):
-        one = next(s for s in services.servers(lab.layout) if s.name == name)
-        leader = one.leader()
-        if leader is not None:
-            services._stop(name, leader)
+        services.stop(lab.layout, name)
     services.up(lab.layout)
 
 

@@ -17,20 +17,18 @@ from estate import mailbox, people
 from estate.layout import Layout
 from estate.people import Person
 from evict.config.model import PostfixHook, PostfixSection
-from evict.core.account import Account
 from evict.core.errors import AccessRefused
 from evict.core.exposure import Severity
 from evict.core.measure import Actor, EffectKind
 from evict.core.names import login_forms
-from evict.core.secret import Secret
 from evict.core.sighting import Outcome
-from evict.systems.base import Order, Passwords
+from evict.systems.base import Order
 from evict.systems.postfix.connector import PostfixConnector
 from evict.systems.postfix.snippet import snippet
+from tests.live.accounts import PASSWORDS, account
 
 pytestmark = pytest.mark.live
 
-PASSWORDS = Passwords(first=Secret("first"), second=Secret("second"))
 UNPRIVILEGED = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 
 
@@ -41,19 +39,6 @@ def section(estate: Layout, port: int = at.SUBMISSION) -> PostfixSection:
         config_directory=estate.postfix_etc,
         hold_prefix=(),
         hook=PostfixHook(unix_socket=estate.policy_socket, listen=f"{estate.ip}:{at.POLICY_TCP}"),
-    )
-
-
-def account(person: Person) -> Account:
-    return Account(
-        id="0b2c1f6e-4d1a-4f7b-9a51-3c1d7e9f2a10",
-        directory="directory",
-        dn=person.dn,
-        sam=person.name,
-        upn=person.upn,
-        domain=at.DOMAIN,
-        dns_domain=at.DNS_DOMAIN,
-        addresses=(person.mail, *person.aliases),
     )
 
 
