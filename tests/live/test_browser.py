@@ -26,6 +26,7 @@ from tests.live.browser_pages import RoundcubePages, SogoPages, WebMail
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.timeout(300),  # SOGo's pages take a busy machine many seconds each
     pytest.mark.skipif(
         not browser_pages.CHROMIUM.exists(), reason="Debian's chromium is not installed"
     ),
@@ -57,33 +58,39 @@ def somebody(product: Product, name: str) -> Person:
     return made
 
 
-def reading(browser: Browser, person: Person, who: str) -> tuple[WebMail, ...]:
+def reading(browser: Browser, person: Person) -> tuple[WebMail, ...]:
     """Both web mails in one browser of their own, the first mail open."""
-    browser_pages.PICTURES.mkdir(parents=True, exist_ok=True)
     own = browser.new_context(ignore_https_errors=True, locale="en-US")
     opened = tuple(web(own.new_page(), person) for web in (SogoPages, RoundcubePages))
     for web in opened:
         web.read(FIRST)
-        web.picture(f"1-{who}-reads")
     return opened
 
 
-def write(opened: Sequence[WebMail], to: Person, who: str) -> list[str]:
+def write(opened: Sequence[WebMail], to: Person) -> list[str]:
     """The subject of what is begun in each."""
     subjects = [f"Farewell from {web.name}" for web in opened]
     for web, subject in zip(opened, subjects, strict=True):
         web.write(to, subject)
-        web.picture(f"2-{who}-writes")
     return subjects
+
+
+def pictures(opened: Sequence[WebMail], what: str) -> None:
+    browser_pages.PICTURES.mkdir(parents=True, exist_ok=True)
+    for web in opened:
+        web.picture(what)
 
 
 def test_revoked_while_writing_a_message_cannot_be_sent_and_the_next_page_is_the_sign_in(
     web_product: Product, browser: Browser, leaver: Person, colleague: Person
 ) -> None:
     layout = web_product.layout
-    others = reading(browser, colleague, "colleague")
-    opened = reading(browser, leaver, "leaver")
-    subjects = write(opened, colleague, "leaver")
+    others = reading(browser, colleague)
+    pictures(others, "1-colleague-reads")
+    opened = reading(browser, leaver)
+    pictures(opened, "1-leaver-reads")
+    subjects = write(opened, colleague)
+    pictures(opened, "2-leaver-writes")
 
     told = web_product.run("revoke", leaver.upn, "--reason", "left")
     assert told.returncode == 0, told.stdout + told.stderr
@@ -91,10 +98,10 @@ def test_revoked_while_writing_a_message_cannot_be_sent_and_the_next_page_is_the
     for web in opened:
         assert web.press_send().status == 403
         web.shows_failure()
-        web.picture("3-leaver-pressed-send")
+        pictures([web], "3-leaver-pressed-send")
         web.give_up()
         web.asks_to_sign_in()
-        web.picture("4-leaver-next-page")
+        pictures([web], "4-leaver-next-page")
     later = f"Lunch {uuid4().hex[:6]}"
     mailbox.deliver(layout, colleague, later)
     assert leaver.mail not in mailbox.queued(layout)
@@ -102,17 +109,17 @@ def test_revoked_while_writing_a_message_cannot_be_sent_and_the_next_page_is_the
     for web in others:
         web.page.reload()
         web.read(later)
-        web.picture("5-colleague-reads-on")
+    pictures(others, "5-colleague-reads-on")
 
 
 def test_only_disabled_the_same_person_sends_what_was_begun(
     web_product: Product, browser: Browser, leaver: Person, colleague: Person
 ) -> None:
     """What is missing above without Evict: so the test above can fail."""
-    opened = reading(browser, leaver, "disabled")
-    subjects = write(opened, colleague, "disabled")
+    opened = reading(browser, leaver)
+    subjects = write(opened, colleague)
     people.disable(web_product.layout, leaver)
     for web, subject in zip(opened, subjects, strict=True):
         assert web.press_send().status == 200
         mailbox.wait_for_mail(web_product.layout, colleague, subject)
-        web.picture("3-disabled-sent")
+    pictures(opened, "3-only-disabled-sent")
