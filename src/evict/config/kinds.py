@@ -16,3 +16,10 @@ CaFile = Annotated[
     Path | None,
     Meta(description="Trust anchors; else the system's.", examples=["/etc/evict/ca.pem"]),
 ]
+ServerName = Annotated[
+    str | None,
+    Meta(
+        description="Name its certificate must carry, where not the host's.",
+        examples=["mail.corp.example"],
+    ),
+]

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from evict.config.exchange import ExchangeSection
-from evict.config.kinds import CREDENTIAL, CaFile, Port
+from evict.config.kinds import CREDENTIAL, CaFile, Port, ServerName
 from evict.config.roundcube import RoundcubeSection
 from evict.config.sogo import SogoSection
 
@@ -250,13 +250,7 @@ class DovecotSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host: Annotated[
         str, Meta(description="Where its doors are tried.", examples=["mail.corp.example"])
     ]
-    server_name: Annotated[
-        str | None,
-        Meta(
-            description="Name its certificate must carry, where not the host's.",
-            examples=["mail.corp.example"],
-        ),
-    ] = None
+    server_name: ServerName = None
     ca_file: CaFile = None
     imap_port: Annotated[
         Port | None, Meta(description="IMAP with implicit TLS; false where it is off.")
@@ -340,13 +334,7 @@ class PostfixSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     submission_tls: Annotated[
         str, Meta(description="starttls, implicit or none.", pattern="^(starttls|implicit|none)$")
     ] = "starttls"
-    server_name: Annotated[
-        str | None,
-        Meta(
-            description="Name its certificate must carry, where not the host's.",
-            examples=["mail.corp.example"],
-        ),
-    ] = None
+    server_name: ServerName = None
     ca_file: CaFile = None
     config_directory: Annotated[Path, Meta(description="Postfix's config_directory.")] = Path(
         "/etc/postfix"

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from evict.config.forward_auth import ForwardAuthHook
 from evict.config.haproxy import HaproxyHook
-from evict.config.kinds import CREDENTIAL, CaFile
+from evict.config.kinds import CREDENTIAL, CaFile, ServerName
 
 
 class RoundcubeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,13 +24,7 @@ class RoundcubeSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ]
     ca_file: CaFile = None
-    server_name: Annotated[
-        str | None,
-        Meta(
-            description="Name its certificate must carry, where not the host's.",
-            examples=["mail.corp.example"],
-        ),
-    ] = None
+    server_name: ServerName = None
     database_file: Annotated[
         Path | None,
         Meta(

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from evict.config.forward_auth import ForwardAuthHook
 from evict.config.haproxy import HaproxyHook
-from evict.config.kinds import CREDENTIAL, CaFile
+from evict.config.kinds import CREDENTIAL, CaFile, ServerName
 
 TableName = Annotated[str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$")]
 
@@ -26,13 +26,7 @@ class SogoSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ]
     ca_file: CaFile = None
-    server_name: Annotated[
-        str | None,
-        Meta(
-            description="Name its certificate must carry, where not the host's.",
-            examples=["mail.corp.example"],
-        ),
-    ] = None
+    server_name: ServerName = None
     uid_from: Annotated[
         str,
         Meta(

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 from urllib.parse import quote
-from xml.parsers import expat
 
 from msgspec import Struct
 
-from evict.core.errors import RemoteProtocolError
 from evict.wire.reading import Reading, Says, of_status
+from evict.wire.xml import XmlReader
 
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
 MAX_DEPTH: Final = 32
@@ -62,51 +61,27 @@ class Resource(Struct, frozen=True, kw_only=True):
         return bool(self.kinds & _KINDS)
 
 
-class _Reader:
-    """Collects; a DTD ends it, so no entity of the server's own is ever expanded."""
-
+class _Reader(XmlReader):
     def __init__(self) -> None:
+        super().__init__("dav", "a multistatus", root=f"{_DAV} multistatus", depth=MAX_DEPTH)
         self.found: list[Resource] = []
-        self.root = ""
-        self._stack: list[str] = []
-        self._text: list[str] = []
         self._href = ""
         self._new()
-        self._parser = expat.ParserCreate(namespace_separator=" ")
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text.append
-        self._parser.StartDoctypeDeclHandler = self._doctype
 
     def _new(self) -> None:
         self._kinds: set[str] = set()
         self._principal = ""
         self._status = ""
 
-    def parse(self, body: bytes) -> None:
-        self._parser.Parse(body, True)  # noqa: FBT003 - takes no keyword
-
-    def _doctype(self, *_: object) -> None:
-        raise RemoteProtocolError("a document type in a multistatus", system="dav")
-
-    def _start(self, name: str, _: dict[str, str]) -> None:
-        self.root = self.root or name
-        if self._stack[-1:] == [f"{_DAV} resourcetype"]:
+    def begun(self, name: str) -> None:
+        if self.inside == f"{_DAV} resourcetype":
             self._kinds.add(name)
-        self._stack.append(name)
-        if len(self._stack) > MAX_DEPTH:
-            raise RemoteProtocolError("a multistatus is nested too deep", system="dav")
-        self._text.clear()
         if name == f"{_DAV} response":
             self._href = ""
         elif name == f"{_DAV} propstat":
             self._new()
 
-    def _end(self, name: str) -> None:
-        text = "".join(self._text).strip()
-        self._text.clear()
-        self._stack.pop()
-        inside = self._stack[-1] if self._stack else ""
+    def ended(self, name: str, text: str, inside: str) -> None:
         if name == f"{_DAV} href" and inside == f"{_DAV} response":
             self._href = text
         elif name == f"{_DAV} href" and inside == f"{_DAV} current-user-principal":
@@ -122,12 +97,7 @@ class _Reader:
 def parse(body: bytes) -> tuple[Resource, ...]:
     """Read a multistatus. Raises `RemoteProtocolError` where it is none."""
     reader = _Reader()
-    try:
-        reader.parse(body)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise RemoteProtocolError(f"not XML: {error}", system="dav") from error
-    if reader.root != f"{_DAV} multistatus":
-        raise RemoteProtocolError("not a multistatus", system="dav")
+    reader.parse(body)
     return tuple(reader.found)
 
 

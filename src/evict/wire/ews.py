@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from xml.parsers import expat
 
 from msgspec import Struct
 
 from evict.core.errors import RemoteProtocolError
 from evict.wire.reading import Reading, Says, of_status
+from evict.wire.xml import XmlReader
 
 PATH: Final = "/EWS/Exchange.asmx"
 CONTENT_TYPE: Final = "text/xml; charset=utf-8"
@@ -65,41 +65,18 @@ class Said(Struct, frozen=True):
     folders: int
 
 
-class _Reader:
-    """Collects; a DTD ends it, so no entity of the server's own is ever expanded."""
-
+class _Reader(XmlReader):
     def __init__(self) -> None:
+        super().__init__("ews", "a SOAP envelope", root=f"{_SOAP} Envelope", depth=MAX_DEPTH)
         self.codes: list[str] = []
         self.texts: list[str] = []
         self.folders = 0
-        self.root = ""
-        self._stack: list[str] = []
-        self._text: list[str] = []
-        self._parser = expat.ParserCreate(namespace_separator=" ")
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text.append
-        self._parser.StartDoctypeDeclHandler = self._doctype
 
-    def parse(self, body: bytes) -> None:
-        self._parser.Parse(body, True)  # noqa: FBT003 - takes no keyword
-
-    def _doctype(self, *_: object) -> None:
-        raise RemoteProtocolError("a document type in a SOAP answer", system="ews")
-
-    def _start(self, name: str, _: dict[str, str]) -> None:
-        self.root = self.root or name
-        self._stack.append(name)
-        if len(self._stack) > MAX_DEPTH:
-            raise RemoteProtocolError("a SOAP answer is nested too deep", system="ews")
-        self._text.clear()
+    def begun(self, name: str) -> None:
         if name == f"{_TYPES} FolderId":
             self.folders += 1
 
-    def _end(self, name: str) -> None:
-        text = "".join(self._text).strip()
-        self._text.clear()
-        self._stack.pop()
+    def ended(self, name: str, text: str, inside: str) -> None:  # noqa: ARG002 - wherever it stands
         if name in (f"{_MESSAGES} ResponseCode", f"{_ERRORS} ResponseCode"):
             self.codes.append(text)
         elif name in (f"{_MESSAGES} MessageText", f"{_ERRORS} Message", "faultstring"):
@@ -109,12 +86,7 @@ class _Reader:
 def parse(body: bytes) -> Said:
     """Read an envelope. Raises `RemoteProtocolError` where it is none."""
     reader = _Reader()
-    try:
-        reader.parse(body)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise RemoteProtocolError(f"not XML: {error}", system="ews") from error
-    if reader.root != f"{_SOAP} Envelope":
-        raise RemoteProtocolError("not a SOAP envelope", system="ews")
+    reader.parse(body)
     return Said(tuple(reader.codes), tuple(reader.texts), reader.folders)
 
 

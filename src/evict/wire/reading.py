@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 
@@ -44,3 +47,23 @@ def of_status(status: int) -> Reading | None:
     if 200 <= status < 400:
         return None
     return Reading(says=Says.UNCLEAR, words=f"HTTP {status}")
+
+
+def json_object(body: bytes, longest: int) -> dict[str, Any]:
+    """The object that an answer is; none where it is anything else, or longer."""
+    if len(body) > longest:
+        return {}
+    try:
+        said: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def own_address(location: str, host: str) -> SplitResult | None:
+    """Where on this server a redirect leads; None: to another one, or nowhere."""
+    try:
+        url = urlsplit(location)
+    except ValueError:
+        return None
+    return url if url.netloc in ("", host) else None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
 from evict.core.endpoint import Endpoint
-from evict.wire.reading import Reading, Says, of_status
+from evict.wire.reading import Reading, Says, json_object, of_status, own_address
 
 PROTOCOL: Final = "roundcube-web"
 LOGIN: Final = "?_task=login"
@@ -129,7 +129,7 @@ def read_alive(status: int, location: str, host: str, body: bytes) -> Reading:
         if _query(location, host).get("_task") == "login":
             return Reading(says=Says.REFUSED, words="sent to the login page")
         return Reading(says=Says.UNCLEAR, words="sent to somewhere else")
-    said = _object(body)
+    said = json_object(body, MAX_PAGE)
     script = said.get("exec")
     if status == 200 and isinstance(script, str):
         if "this.session_error(" in script:
@@ -168,20 +168,5 @@ def version(body: bytes) -> str:
 
 def _query(location: str, host: str) -> dict[str, str]:
     """The fields of an address on this server; none of another one's."""
-    try:
-        url = urlsplit(location)
-    except ValueError:
-        return {}
-    if url.netloc not in ("", host):
-        return {}
-    return {key: values[0] for key, values in parse_qs(url.query).items()}
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_PAGE:
-        return {}
-    try:
-        said: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    url = own_address(location, host)
+    return {key: values[0] for key, values in parse_qs(url.query).items()} if url else {}

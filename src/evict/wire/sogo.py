@@ -9,12 +9,11 @@ brought: what is asked here shows no mail.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 
-from evict.wire.reading import Reading, Says, of_status
+from evict.wire.reading import Reading, Says, json_object, of_status, own_address
 
 LOGIN: Final = "/SOGo/connect"
 START: Final = "/SOGo/"
@@ -58,7 +57,7 @@ def read_login(status: int, body: bytes, cookie: str) -> Reading:
     Args:
         cookie: value of `COOKIE` by now, "" where it has none.
     """
-    said = _object(body)
+    said = json_object(body, MAX_PAGE)
     if status == 200 and "cn" in said:
         if cookie in ("", NO_SESSION):
             return Reading(says=Says.UNCLEAR, words="the login set no session cookie")
@@ -99,7 +98,7 @@ def read_date(status: int, location: str, host: str, body: bytes) -> Reading:
         if _NOBODYS.fullmatch(_path(location, host)):
             return Reading(says=Says.REFUSED, words="sent to the login page")
         return Reading(says=Says.UNCLEAR, words="sent to somewhere else")
-    said = _object(body)
+    said = json_object(body, MAX_PAGE)
     if status == 200 and "year" in said and "day" in said:
         return Reading(says=Says.IN, words="the session was told the date")
     return _other(status, body)
@@ -115,18 +114,5 @@ def _other(status: int, body: bytes) -> Reading:
 
 def _path(location: str, host: str) -> str:
     """The path on this server; "" for another one's."""
-    try:
-        url = urlsplit(location)
-    except ValueError:
-        return ""
-    return url.path if url.netloc in ("", host) else ""
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_PAGE:
-        return {}
-    try:
-        said: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    url = own_address(location, host)
+    return url.path if url else ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.secret import Secret
+from evict.lab.http.messages import Request, Response
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
 from evict.lab.web.activesync.site import ActiveSyncSite
@@ -16,6 +18,8 @@ from evict.probes.base import Login
 from tests.unit.probes.fakes import NAME
 
 PASSWORD = "Alice-pw-1"
+Handler = Callable[[Request], Awaitable[Response]]
+Serve = Callable[[Handler], Awaitable[Endpoint]]
 
 
 def address() -> str:

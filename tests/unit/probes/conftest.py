@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,10 @@ from typing import NamedTuple
 import pytest
 import trustme
 
+from evict.core.endpoint import Endpoint
+from evict.lab.http.server import HttpServer
+from evict.wire.activesync import PATH
+from tests.unit.probes.activesync_estate import Handler, Serve, address, endpoint
 from tests.unit.probes.fakes import NAME
 
 
@@ -40,3 +45,20 @@ def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
+
+
+@pytest.fixture
+async def serve_phones(authority: Authority) -> AsyncIterator[Serve]:
+    """Starts servers that answer ActiveSync's path as they are told."""
+    servers: list[HttpServer] = []
+
+    async def start(handler: Handler) -> Endpoint:
+        server = HttpServer()
+        server.route(PATH, handler)
+        servers.append(server)
+        host = address()
+        return endpoint(host, await server.start(host, 0, authority.good), authority.ca_file)
+
+    yield start
+    for server in servers:
+        await server.stop(grace_s=0.2)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from msgspec import structs
@@ -19,27 +18,8 @@ from evict.lab.model.words import Pool
 from evict.probes.activesync import ActiveSyncProber, ActiveSyncWitness
 from evict.probes.activesync_phone import device_id
 from evict.wire.activesync import CONTENT_TYPE, PATH, status_document, write_body
-from tests.unit.probes.activesync_estate import Estate, address, endpoint, login
+from tests.unit.probes.activesync_estate import Estate, Handler, Serve, address, endpoint, login
 from tests.unit.probes.conftest import Authority
-
-Handler = Callable[[Request], Awaitable[Response]]
-Serve = Callable[[Handler], Awaitable[Endpoint]]
-
-
-@pytest.fixture
-async def serve(authority: Authority) -> AsyncIterator[Serve]:
-    servers: list[HttpServer] = []
-
-    async def start(handler: Handler) -> Endpoint:
-        server = HttpServer()
-        server.route(PATH, handler)
-        servers.append(server)
-        host = address()
-        return endpoint(host, await server.start(host, 0, authority.good), authority.ca_file)
-
-    yield start
-    for server in servers:
-        await server.stop(grace_s=0.2)
 
 
 async def open_witness(at: Endpoint) -> ActiveSyncWitness:
@@ -48,9 +28,9 @@ async def open_witness(at: Endpoint) -> ActiveSyncWitness:
     return witness
 
 
-async def test_a_wrong_password_is_refused_and_leaves_nothing(serve: Serve) -> None:
+async def test_a_wrong_password_is_refused_and_leaves_nothing(serve_phones: Serve) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     sighting = await ActiveSyncProber().negative_login(at, login("Wrong-pw-1"))
     assert (sighting.outcome, estate.devices) == (Outcome.REFUSED, [])
     assert "HTTP 401" in sighting.detail
@@ -58,9 +38,9 @@ async def test_a_wrong_password_is_refused_and_leaves_nothing(serve: Serve) -> N
     assert not any("Wrong-pw-1" in line for line in sighting.transcript)
 
 
-async def test_a_right_password_is_let_in(serve: Serve) -> None:
+async def test_a_right_password_is_let_in(serve_phones: Serve) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     for _ in range(2):
         sighting = await ActiveSyncProber().negative_login(at, login())
         assert sighting.outcome is Outcome.LET_IN
@@ -68,9 +48,9 @@ async def test_a_right_password_is_let_in(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("version", [Version.V2010, Version.V2013, Version.SE])
-async def test_a_200_that_says_no_is_a_refusal(serve: Serve, version: Version) -> None:
+async def test_a_200_that_says_no_is_a_refusal(serve_phones: Serve, version: Version) -> None:
     estate = Estate(version)
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     estate.organisation.set_features("alice", activesync=False)
     sighting = await ActiveSyncProber().negative_login(at, login())
     assert sighting.outcome is Outcome.REFUSED
@@ -78,17 +58,19 @@ async def test_a_200_that_says_no_is_a_refusal(serve: Serve, version: Version) -
     assert estate.devices == []
 
 
-async def test_a_quarantine_is_neither_yes_nor_no(serve: Serve) -> None:
+async def test_a_quarantine_is_neither_yes_nor_no(serve_phones: Serve) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     estate.organisation.quarantine("alice")
     sighting = await ActiveSyncProber().negative_login(at, login())
     assert sighting.outcome is Outcome.UNCLEAR
 
 
-async def test_a_block_of_the_probes_own_device_is_no_refusal_of_the_person(serve: Serve) -> None:
+async def test_a_block_of_the_probes_own_device_is_no_refusal_of_the_person(
+    serve_phones: Serve,
+) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     blocked = estate.organisation.mailboxes["alice"].blocked_devices
     blocked.append(device_id(login(), "negative login"))
     sighting = await ActiveSyncProber().negative_login(at, login())
@@ -101,9 +83,9 @@ async def test_a_block_of_the_probes_own_device_is_no_refusal_of_the_person(serv
     await witness.close()
 
 
-async def test_a_witness_lives_with_a_ping_held(serve: Serve) -> None:
+async def test_a_witness_lives_with_a_ping_held(serve_phones: Serve) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     witness = await open_witness(at)
     await estate.held(1)
     assert [await witness.beat() for _ in range(3)] == [Outcome.LET_IN] * 3
@@ -120,9 +102,11 @@ async def test_a_witness_lives_with_a_ping_held(serve: Serve) -> None:
     await estate.held(0)
 
 
-async def test_a_disabled_leavers_phone_goes_on_until_its_pool_is_recycled(serve: Serve) -> None:
+async def test_a_disabled_leavers_phone_goes_on_until_its_pool_is_recycled(
+    serve_phones: Serve,
+) -> None:
     estate = Estate()
-    witness = await open_witness(await serve(estate.site))
+    witness = await open_witness(await serve_phones(estate.site))
     await estate.held(1)
     estate.organisation.directory.disable("alice")
     assert await witness.beat() is Outcome.LET_IN
@@ -134,9 +118,9 @@ async def test_a_disabled_leavers_phone_goes_on_until_its_pool_is_recycled(serve
     await witness.close()
 
 
-async def test_a_ping_that_is_cut_is_no_end_where_the_phone_comes_back(serve: Serve) -> None:
+async def test_a_ping_that_is_cut_is_no_end_where_the_phone_comes_back(serve_phones: Serve) -> None:
     estate = Estate()
-    witness = await open_witness(await serve(estate.site))
+    witness = await open_witness(await serve_phones(estate.site))
     await estate.held(1)
     estate.organisation.recycle("ex01", Pool.SYNC)
     async with asyncio.timeout(5):
@@ -147,9 +131,9 @@ async def test_a_ping_that_is_cut_is_no_end_where_the_phone_comes_back(serve: Se
     await witness.close()
 
 
-async def test_a_refusal_under_a_held_ping_is_one_and_the_cut_follows(serve: Serve) -> None:
+async def test_a_refusal_under_a_held_ping_is_one_and_the_cut_follows(serve_phones: Serve) -> None:
     estate = Estate()
-    witness = await open_witness(await serve(estate.site))
+    witness = await open_witness(await serve_phones(estate.site))
     await estate.held(1)
     estate.organisation.set_features("alice", activesync=False)
     estate.wait(899)
@@ -159,9 +143,9 @@ async def test_a_refusal_under_a_held_ping_is_one_and_the_cut_follows(serve: Ser
     await witness.close()
 
 
-async def test_a_quarantine_cuts_a_witness(serve: Serve) -> None:
+async def test_a_quarantine_cuts_a_witness(serve_phones: Serve) -> None:
     estate = Estate()
-    witness = await open_witness(await serve(estate.site))
+    witness = await open_witness(await serve_phones(estate.site))
     await estate.held(1)
     estate.organisation.quarantine("alice")
     async with asyncio.timeout(5):
@@ -171,9 +155,9 @@ async def test_a_quarantine_cuts_a_witness(serve: Serve) -> None:
     await witness.close()
 
 
-async def test_no_witness_for_somebody_who_is_refused(serve: Serve) -> None:
+async def test_no_witness_for_somebody_who_is_refused(serve_phones: Serve) -> None:
     estate = Estate()
-    at = await serve(estate.site)
+    at = await serve_phones(estate.site)
     estate.organisation.directory.disable("alice")
     with pytest.raises(AccessRefused, match="HTTP 401"):
         await ActiveSyncProber().open_witness(at, login())
@@ -222,32 +206,34 @@ def answering(*answers: Response | int) -> Handler:
         (999, Outcome.UNCLEAR),
     ],
 )
-async def test_what_an_answer_means(serve: Serve, answer: Response | int, outcome: Outcome) -> None:
-    at = await serve(answering(answer))
+async def test_what_an_answer_means(
+    serve_phones: Serve, answer: Response | int, outcome: Outcome
+) -> None:
+    at = await serve_phones(answering(answer))
     sighting = await ActiveSyncProber().negative_login(at, login())
     assert sighting.outcome is outcome
     assert len(sighting.transcript) <= 40
 
 
-async def test_nothing_in_common_is_unclear(serve: Serve) -> None:
+async def test_nothing_in_common_is_unclear(serve_phones: Serve) -> None:
     async def old(request: Request) -> Response:
         return Response(200, [("MS-ASProtocolVersions", "1.0")] if request.method else [])
 
-    at = await serve(old)
+    at = await serve_phones(old)
     assert (await ActiveSyncProber().negative_login(at, login())).outcome is Outcome.UNCLEAR
     with pytest.raises(Unsupported):
         await ActiveSyncProber().open_witness(at, login())
 
 
-async def test_no_witness_without_an_inbox_or_an_answer(serve: Serve) -> None:
+async def test_no_witness_without_an_inbox_or_an_answer(serve_phones: Serve) -> None:
     for answer in (1, 110, Response(503)):
         with pytest.raises(Uncertain):
-            await ActiveSyncProber().open_witness(await serve(answering(answer)), login())
+            await ActiveSyncProber().open_witness(await serve_phones(answering(answer)), login())
 
 
-async def test_a_certificate_that_does_not_verify_is_unreachable(serve: Serve) -> None:
+async def test_a_certificate_that_does_not_verify_is_unreachable(serve_phones: Serve) -> None:
     estate = Estate()
-    good = await serve(estate.site)
+    good = await serve_phones(estate.site)
     wrong = structs.replace(good, server_name="other.corp.test")
     sighting = await ActiveSyncProber().negative_login(wrong, login())
     assert sighting.outcome is Outcome.UNREACHABLE

@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-
 import pytest
 
-from evict.core.endpoint import Endpoint
 from evict.core.sighting import Outcome
 from evict.lab.http.messages import Request, Response
-from evict.lab.http.server import HttpServer
 from evict.probes.activesync import ActiveSyncProber
-from evict.wire.activesync import CONTENT_TYPE, PATH, read_body, status_document, write_body
+from evict.wire.activesync import CONTENT_TYPE, read_body, status_document, write_body
 from evict.wire.activesync_requests import leaf, node
 from evict.wire.wbxml import Element
-from tests.unit.probes.activesync_estate import address, endpoint, login
-from tests.unit.probes.conftest import Authority
+from tests.unit.probes.activesync_estate import Serve, login
 
 OFFERS = {
     "2.5,12.0,12.1,14.0,14.1": "14.1",
@@ -87,32 +82,13 @@ class Server:
         )
 
 
-Serve = Callable[[Server], Awaitable[Endpoint]]
-
-
-@pytest.fixture
-async def serve(authority: Authority) -> AsyncIterator[Serve]:
-    servers: list[HttpServer] = []
-
-    async def start(handler: Server) -> Endpoint:
-        server = HttpServer()
-        server.route(PATH, handler)
-        servers.append(server)
-        host = address()
-        return endpoint(host, await server.start(host, 0, authority.good), authority.ca_file)
-
-    yield start
-    for server in servers:
-        await server.stop(grace_s=0.2)
-
-
 @pytest.mark.parametrize(("offer", "version"), OFFERS.items())
 async def test_each_version_is_tried_in_its_own_words(
-    serve: Serve, offer: str, version: str
+    serve_phones: Serve, offer: str, version: str
 ) -> None:
     server = Server(offer)
     server.provisions = True
-    sighting = await ActiveSyncProber().negative_login(await serve(server), login())
+    sighting = await ActiveSyncProber().negative_login(await serve_phones(server), login())
     assert sighting.outcome is Outcome.LET_IN
     assert {spoken for _, spoken, _ in server.said} == {version}
     first = next(root for command, _, root in server.said if command == "Provision")
@@ -122,10 +98,10 @@ async def test_each_version_is_tried_in_its_own_words(
 
 @pytest.mark.parametrize(("offer", "version"), OFFERS.items())
 async def test_a_refusal_of_the_folders_counts_where_sync_is_refused_too(
-    serve: Serve, offer: str, version: str
+    serve_phones: Serve, offer: str, version: str
 ) -> None:
     server = Server(offer)
-    witness = await ActiveSyncProber().open_witness(await serve(server), login())
+    witness = await ActiveSyncProber().open_witness(await serve_phones(server), login())
     assert await witness.beat() is Outcome.LET_IN
     assert "Sync" not in {command for command, *_ in server.said}
     server.refuses = {"FolderSync"}
@@ -141,7 +117,7 @@ async def test_a_refusal_of_the_folders_counts_where_sync_is_refused_too(
     await witness.close()
 
 
-async def test_a_sync_that_is_neither_yes_nor_no_leaves_it_open(serve: Serve) -> None:
+async def test_a_sync_that_is_neither_yes_nor_no_leaves_it_open(serve_phones: Serve) -> None:
     class Busy(Server):
         async def __call__(self, request: Request) -> Response:
             if request.method == "POST" and request.query["Cmd"] == "Sync":
@@ -149,7 +125,7 @@ async def test_a_sync_that_is_neither_yes_nor_no_leaves_it_open(serve: Serve) ->
             return await super().__call__(request)
 
     server = Busy("14.1")
-    witness = await ActiveSyncProber().open_witness(await serve(server), login())
+    witness = await ActiveSyncProber().open_witness(await serve_phones(server), login())
     server.refuses = {"FolderSync"}
     assert await witness.beat() is Outcome.UNCLEAR
     await witness.close()

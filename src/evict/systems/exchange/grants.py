@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from evict.core.making import measure
 from evict.core.measure import Measure, Stage
 from evict.systems.exchange.doors import Doors
 from evict.systems.exchange.elsewhere import Grant, Kind
 from evict.systems.exchange.inventory import Inventory
-from evict.systems.exchange.making import measure
 from evict.systems.exchange.values import as_text, rights_text
 
 FORWARDING: Final = ("ForwardingAddress", "ForwardingSmtpAddress", "DeliverToMailboxAndForward")

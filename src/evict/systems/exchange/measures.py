@@ -8,6 +8,7 @@ from typing import Final
 
 from evict.core.account import Account
 from evict.core.errors import Bug
+from evict.core.making import verb
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.systems.exchange.disturbing import Disturbing
 from evict.systems.exchange.elsewhere import Elsewhere
@@ -158,8 +159,3 @@ class Measures:
             return UNCHANGED, "the PIN is locked already"
         await self._writes.pin(account.id, locked=True)
         return DONE, "the PIN is locked"
-
-
-def verb(measure: str) -> str:
-    """Of `system:verb:target`; a system's name holds no colon."""
-    return [*measure.split(":", 2), ""][1]

@@ -12,13 +12,13 @@ from typing import Unpack
 
 from evict.config.exchange import ExchangeSection
 from evict.core.door import Door
+from evict.core.making import More, measure
 from evict.core.measure import Actor, Measure, Stage
 from evict.systems.base import Order
 from evict.systems.exchange import grants
 from evict.systems.exchange.access import POOLS, Served
 from evict.systems.exchange.doors import Doors
 from evict.systems.exchange.inventory import Inventory
-from evict.systems.exchange.making import More, measure
 from evict.systems.exchange.objects import Ace, Features, is_self
 from evict.systems.exchange.values import as_text, rights_text
 from evict.systems.exchange.versions import FLAGS, has

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 
 from evict.core.account import Account
 from evict.core.errors import Bug
+from evict.core.making import verb
 from evict.core.measure import BeforeImage, Effect, EffectKind
 from evict.systems.exchange.elsewhere import Elsewhere
 from evict.systems.exchange.grants import FORWARDING, grant_of
 from evict.systems.exchange.inventory import Reader
-from evict.systems.exchange.measures import Said, verb
+from evict.systems.exchange.measures import Said
 from evict.systems.exchange.objects import Ace
 from evict.systems.exchange.plan import ALLOWED, BLOCKED
 from evict.systems.exchange.values import as_flag, as_text, rights_of

@@ -44,8 +44,10 @@ class Cookies:
     def __len__(self) -> int:
         return len(self._known)
 
-    def __contains__(self, digest: str) -> bool:
-        return bytes.fromhex(digest) in self._known
+    def whose(self, digest: str) -> str | None:
+        """The login; None of one that is not known."""
+        found = self._known.get(bytes.fromhex(digest))
+        return found[0] if found else None
 
     def load(self) -> int:
         """Read the file; says how many lines of it are none. Raises `OSError`."""

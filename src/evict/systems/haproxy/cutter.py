@@ -17,6 +17,9 @@ from evict.systems.haproxy import protocol
 from evict.systems.haproxy.process import Process
 from evict.systems.haproxy.protocol import Live, Malformed
 
+Seen = tuple[str, str]
+"""A process of HAProxy's, and the number of a stream there."""
+
 
 class Pace(cutting.Pace, frozen=True, kw_only=True):
     """Looks begin at once, and come so often while a request is seen."""
@@ -61,7 +64,7 @@ class Cutter:
         self._pace = pace or Pace()
         self._targets: dict[str, _Target] = {}
         self._owners: Owners[_Target] | None = None
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[Seen] = set()
         self._news = asyncio.Event()
 
     def cut(self, account: str, seq: int, forms: tuple[str, ...]) -> None:
@@ -107,17 +110,18 @@ class Cutter:
         processes = self._processes()
         if not processes:
             raise Unreachable("no connection to the runtime socket", system=self._system)
-        seen: set[tuple[str, str]] = set()
+        seen: set[Seen] = set()
         for process in processes:
             found = self._find(await self._live(process))
             for target, requests in found.items():
                 left[target] += len(requests)
-                ended[target] += await self._end(process, requests)
-                seen |= {(process.pid, request.number) for request in requests}
+                streams, count = await self._end(process, requests)
+                seen |= streams
+                ended[target] += count
         self._seen = seen
         for target in (t for t in targets if self._targets.get(t.account) is t):
             self._say(target, left[target], ended[target], started)
-        return bool(seen)
+        return bool(left)
 
     def _say(self, target: _Target, left: int, ended: int, started: float) -> None:
         if left:
@@ -144,26 +148,33 @@ class Cutter:
                 raise process.requests.broken(error) from error
         return live
 
-    async def _end(self, process: Process, requests: Sequence[Live]) -> int:
-        """End those of these that were there at the look before, too; says how many.
+    async def _end(self, process: Process, requests: Sequence[Live]) -> tuple[set[Seen], int]:
+        """End those of these that were there at the look before, too.
 
         HAProxy ends a stream by its address in memory, which the next one may have after it. So one
-        that is about to end by itself is left alone, and the number is compared just before.
+        that is about to end by itself is left alone, and the number is read just before. On HTTP/1
+        a connection has one request at a time: whose it is at two looks, its is what stayed.
+
+        Returns:
+            Which were seen, and how many were ended.
         """
-        old = [r for r in requests if (process.pid, r.number) in self._seen]
-        if not old:
-            return 0
-        said = await process.requests.ask("show sess")
         streams: dict[str, list[str]] = {}
-        for stream in protocol.streams(said):
+        for stream in protocol.streams(await process.requests.ask("show sess")):
             streams.setdefault(stream.source, []).append(stream.id)
+        seen: set[Seen] = set()
         ended = 0
-        for request in old:
+        for request in requests:
             for address in streams.get(request.source, ()):
-                shown = await process.requests.ask(f"show sess {address}")
-                if protocol.number(shown) == request.number:
+                number = await self._number(process, address)
+                if not number or request.number not in (number, protocol.ALONE):
+                    continue
+                seen.add((process.pid, number))
+                if (process.pid, number) in self._seen:
                     ended += await process.requests.each([f"shutdown session {address}"])
-        return ended
+        return seen, ended
+
+    async def _number(self, process: Process, address: str) -> str:
+        return protocol.number(await process.requests.ask(f"show sess {address}"))
 
     def _find(self, requests: Iterable[Live]) -> dict[_Target, list[Live]]:
         if self._owners is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final, Protocol
 
 import structlog
@@ -205,19 +205,31 @@ class Keeper:
         settle, self._settle = self._settle, False
         seq = self._ledger.seq
         try:
-            for process in self.processes:
-                await process.close(urgent)
+            await self._everywhere(lambda process: process.close(urgent))
             self._note(urgent)
             if settle or len(self._keys) != len(self._ledger.closed):
                 self._take_all()
-                for process in self.processes:
-                    await process.settle(self._keys)
+                await self._everywhere(lambda process: process.settle(self._keys))
             else:
                 self._taken = seq
         except SystemFault:
             self._settle = True
             raise
         self._tell.enforces(seq)
+
+    async def _everywhere(self, do: Callable[[Process], Awaitable[object]]) -> None:
+        """The newest process must do it; an old one that cannot is over."""
+        for process in self.processes:
+            try:
+                await do(process)
+            except SystemFault:
+                if process is self.current:
+                    raise
+                self._leave_elder(process)
+
+    def _leave_elder(self, elder: Process) -> None:
+        elder.drop()
+        self.elders.remove(elder)
 
     def _note(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -260,14 +272,13 @@ class Keeper:
         try:
             news = await elder.learn(self._cookies)
             if self.current is not None:
-                await self.current.know(news)
+                await self.current.know(news, self._cookies)
             await elder.let_in(self._hook.lease_s)
             if await elder.is_busy():
                 return
         except SystemFault:
             pass
-        elder.drop()
-        self.elders.remove(elder)
+        self._leave_elder(elder)
 
     async def _is_replaced(self, process: Process) -> bool:
         async with Runtime(self._hook.runtime, system=self._name) as fresh:

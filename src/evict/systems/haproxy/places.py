@@ -44,7 +44,10 @@ class Places(Struct, frozen=True, kw_only=True):
 
     @property
     def news(self) -> Path:
-        """The cookies that were bound since the agent looked last. The file stays empty."""
+        """The same of those that HAProxy bound since the agent looked last; it moves them on.
+
+        To bind one, HAProxy walks through the map, so this one is kept small.
+        """
         return self.folder / f"{self.prefix}news.map"
 
     @property

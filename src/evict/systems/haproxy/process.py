@@ -143,7 +143,7 @@ class Process:
                 protocol.cookies, await self.maps.ask(protocol.show(self._at.cookies))
             ):
                 held.add(entry.key)
-                if entry.key not in cookies:
+                if cookies.whose(entry.key) is None:
                     cookies.bind(entry.key, entry.value)
         missing = ((k, v) for k, v in cookies.entries() if k not in held)
         await self.maps.ask(*protocol.add(self._at.cookies, missing))
@@ -178,15 +178,18 @@ class Process:
         """Take the cookies that were bound since."""
         said = await self.maps.ask(protocol.show(self._at.news))
         news = self._parsed(protocol.cookies, said)
+        await self.know(news, cookies)
         for entry in news:
             cookies.bind(entry.key, entry.value)
         await self.maps.each(protocol.remove(self._at.news, entry.key) for entry in news)
         return news
 
-    async def know(self, news: Iterable[Entry]) -> None:
-        """Cookies that another process bound."""
-        pairs = ((entry.key, entry.value) for entry in news)
-        await self.maps.ask(*protocol.add(self._at.cookies, pairs))
+    async def know(self, news: Iterable[Entry], cookies: Cookies) -> None:
+        """Take these into the map; one that is another's by now is first taken out of it."""
+        last = {entry.key: entry.value for entry in news}
+        again = [key for key in last if cookies.whose(key) is not None]
+        await self.maps.each(protocol.remove(self._at.cookies, key) for key in again)
+        await self.maps.ask(*protocol.add(self._at.cookies, last.items()))
 
     async def forget(self, digests: Collection[str]) -> None:
         """These cookies are over. By its key HAProxy looks for each from the front to the end."""

@@ -29,7 +29,8 @@ class Product(Struct, frozen=True, kw_only=True):
 
     Attributes:
         cookie: name of the cookie that stands for a signed-in session.
-        login: which requests that post are a sign-in, as HAProxy tells them.
+        login: which requests that post are a sign-in, as HAProxy tells them; "": those with a
+            stranger's cookie.
         kind: media type of a sign-in.
         body: regular expression that the whole of it must match.
         user: expression that reads the name.
@@ -41,7 +42,7 @@ class Product(Struct, frozen=True, kw_only=True):
     """
 
     cookie: str
-    login: str
+    login: str = ""
     kind: str
     body: str
     user: str
@@ -67,7 +68,6 @@ PRODUCTS: Final = {
     ),
     "roundcube": Product(
         cookie="roundcube_sessid",
-        login="always_true",
         kind=_FORM,
         body=_form("_user"),
         user="req.body_param(_user),url_dec(1)",

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 START: Final = ("prompt", "set severity-output number")
 PROMPT: Final = b"\n> "
+ALONE: Final = "-"
 MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes. A map of 100,000 cookies takes 12 MB."""
 CHUNK: Final = 12_000
@@ -93,6 +94,8 @@ def add(path: Path, entries: Iterable[tuple[str, str]]) -> Iterator[str]:
     lines: list[str] = []
     size = 0
     for key, value in entries:
+        if " " in key:
+            raise ValueError("a key of a map is one word")
         line = f"{key} {value}\n"
         length = len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape"))
         if lines and size + length > CHUNK:
@@ -140,7 +143,10 @@ class Entry(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """A request in flight: the client's address and port, the stream's number, whose it is."""
+    """A request in flight: the client's address and port, the stream's number, whose it is.
+
+    The number is `ALONE` where the connection has one request at a time.
+    """
 
     source: str
     number: str
@@ -201,7 +207,7 @@ def live(text: str) -> list[Live]:
     found = []
     for key in keys:
         source, number, login = (*key.replace("\\ ", " ").split(" ", 2), "", "")[:3]
-        if not number.isdecimal() or not login:
+        if not (number.isdecimal() or number == ALONE) or not login:
             raise Malformed("a live request is not `source number login`")
         found.append(Live(source, number, login))
     return found

@@ -18,6 +18,8 @@ MAX_LOGIN: Final = 8192
 NAME: Final = r"^(?![ #])[ !#$&-)+-;=@-{}~]{1,256}(?<! )$"
 """ASCII without the signs that no canonical name has. HAProxy's `lower` knows ASCII alone, so a
 name with other letters is refused, not compared; so is one that begins as a comment does."""
+_BASIC: Final = "^(?i:basic) [A-Za-z0-9+/]{1,2048}={0,2}$"
+_WHO: Final = "%[var(txn.evict_who)]"
 _ODD: Final = r"[ +/]|\.$|^\.?\\"
 """A name that may stand for another one; the rest is looked up as it is."""
 
@@ -35,14 +37,19 @@ def one_cookie(name: str) -> str:
 
 
 def backend_rules(product: Product, cookie: str, hook: HaproxyHook, at: Places) -> Iterator[str]:
-    """Every line of the backend, in order; it ends up in the section as it stands."""
+    """Every line of the backend, in order; it ends up in the section as it stands.
+
+    Each rule that a request passes costs HAProxy some 100 ns, so few of them ask much.
+    """
     yield "# Who has a live request: by this table the agent finds what it ends."
-    yield "stick-table type string len 330 size 200k expire 500ms store conn_cur"
-    yield from _unreadable(product, cookie)
-    yield from _who(product, cookie, hook, at)
-    yield from _gate(product, at)
-    yield from _strangers(product, cookie, at)
-    yield from _sign_in(product)
+    yield "stick-table type string len 330 size 200k expire 10s store conn_cur"
+    yield from _unreadable(product)
+    yield from _same()
+    yield from _who(cookie, hook, at)
+    yield from _sign_in(product, cookie, at)
+    yield from _closed(at)
+    yield from _gate(at)
+    yield from _strangers(product)
     yield from _live()
     yield from _answers(product, cookie, at)
 
@@ -51,75 +58,117 @@ def _deny(status: int, *conditions: str) -> str:
     return f"http-request deny deny_status {status} if {' '.join(conditions)}"
 
 
-def _unreadable(product: Product, cookie: str) -> Iterator[str]:
+def _unreadable(product: Product) -> Iterator[str]:
     yield "# What two readers could read in two ways is not read."
     yield _deny(
         400,
         "{ req.fhdr_cnt(authorization) gt 1 } or { req.fhdr_cnt(cookie) gt 1 } or METH_CONNECT",
     )
-    yield "acl evict_cookies req.fhdr(cookie) -m found"
-    yield _deny(400, "evict_cookies", f"!{{ req.fhdr(cookie) -m reg '{one_cookie(cookie)}' }}")
     yield "http-request del-header upgrade"
     if product.trusted_header:
         yield f"http-request del-header {product.trusted_header}"
 
 
-def _who(product: Product, cookie: str, hook: HaproxyHook, at: Places) -> Iterator[str]:
-    yield "# Whose request: Basic says it, else the session cookie, known by its SHA-256."
+def _same() -> Iterator[str]:
+    yield "# What this connection has shown before is not read again."
     yield "acl evict_authorized req.fhdr(authorization) -m found"
+    yield "acl evict_cookies req.fhdr(cookie) -m found"
+    yield (
+        "http-request set-var(txn.evict_same) bool(true)"
+        " if { req.fhdr(authorization),strcmp(sess.evict_shown) eq 0 } !evict_cookies"
+        " or { req.fhdr(cookie),strcmp(sess.evict_shown) eq 0 } !evict_authorized"
+    )
+    yield "acl evict_same var(txn.evict_same) -m bool"
+    yield "http-request set-var(txn.evict_who) var(sess.evict_who) if evict_same"
+
+
+def _who(cookie: str, hook: HaproxyHook, at: Places) -> Iterator[str]:
+    yield "# Whose request: Basic says it, else the session cookie, known by its SHA-256."
     yield "acl evict_basic req.fhdr(authorization) -m beg -i basic"
-    yield "acl evict_session req.cook(" + cookie + ") -m found"
+    yield f"acl evict_strict req.fhdr(authorization) -m reg '{_BASIC}'"
+    yield f"acl evict_session req.cook({cookie}) -m found"
     yield "acl evict_known var(txn.evict_who) -m found"
-    yield f"acl evict_door {product.login}"
     yield f"acl evict_name var(txn.evict_who) -m reg '{NAME}'"
     yield _deny(
         400,
-        "evict_basic",
-        "!{ req.fhdr(authorization) -m reg -i '^basic [a-z0-9+/]{1,2048}={0,2}$' }",
+        f"!evict_same evict_cookies !{{ req.fhdr(cookie) -m reg '{one_cookie(cookie)}' }}",
     )
-    yield "http-request set-var(txn.evict_who) http_auth_user,lower if evict_basic"
-    yield _deny(400, "evict_basic", "!evict_name")
-    if hook.unidentified == "refuse":
-        yield _deny(401, "evict_authorized", "!evict_basic")
-    yield "http-request del-header cookie if evict_basic evict_session"
+    yield "http-request set-var(txn.evict_who) http_auth_user,lower if !evict_same evict_strict"
+    nameless = "evict_authorized" if hook.unidentified == "refuse" else "evict_basic"
+    yield _deny(401, f"!evict_same {nameless} !evict_name")
+    yield "http-request del-header cookie if !evict_same evict_basic evict_session"
+    mine = f"req.cook({cookie}),sha2(256),hex"
+    unread = "if !evict_same !evict_authorized"
+    yield f"http-request set-var(txn.evict_who) {mine},map_str({at.news}) {unread}"
+    yield f"http-request set-var(txn.evict_who) {mine},map_str({at.cookies}) {unread} !evict_known"
+    new = "if !evict_same evict_known"
+    yield f"http-request set-var(sess.evict_shown) req.fhdr(authorization) {new} evict_basic"
+    yield f"http-request set-var(sess.evict_shown) req.fhdr(cookie) {new} !evict_basic"
+    yield f"http-request set-var(sess.evict_who) var(txn.evict_who) {new}"
+    yield f'http-request set-var-fmt(sess.evict_live) "%[src]:%[src_port] - {_WHO}" {new}'
+
+
+def _sign_in(product: Product, cookie: str, at: Places) -> Iterator[str]:
+    yield "# A sign-in says in its body whose it is."
+    door = f"acl evict_door {product.login}"
+    if product.strangers:
+        door = f"acl evict_door req.cook({cookie}),sha2(256),hex,in_table({at.strangers}) -m bool"
+    yield door
+    posts = "METH_POST !evict_authorized evict_door"
+    if product.strangers:
+        posts = "METH_POST !evict_known !evict_authorized evict_door"
     yield (
-        f"http-request set-var(txn.evict_who) req.cook({cookie}),sha2(256),hex,"
-        f"map_str({at.cookies}) if !evict_authorized evict_session"
+        f"http-request set-var(txn.evict_login) bool(true) if {posts}"
+        " !{ req.fhdr_cnt(content-type) gt 1 }"
+        f" {{ req.fhdr(content-type) -m beg -i {product.kind} }}"
+        " !{ req.fhdr(content-encoding) -m found } { req.fhdr(content-length) -m found }"
+        f" !{{ req.body_size gt {MAX_LOGIN} }}"
     )
+    yield "acl evict_login var(txn.evict_login) -m bool"
+    yield _deny(400, f"{posts} !evict_login")
+    yield "http-request wait-for-body time 10s if evict_login"
+    yield f"acl evict_sound req.body -m reg '{product.body}'"
+    yield "http-request unset-var(txn.evict_who) if evict_login"
+    yield (f"http-request set-var(txn.evict_who) {product.user},lower if evict_login evict_sound")
+    yield _deny(400, "evict_login !evict_name")
+    if product.domain:
+        yield f"http-request set-var(txn.evict_domain) {product.domain},lower if evict_login"
+        there = f"var(txn.evict_who),concat(@,txn.evict_domain,),map_str({at.closed}) -m found"
+        yield _deny(403, f"evict_login {{ {there} }}")
+    if product.renews:
+        yield (
+            "http-request set-var(txn.evict_renew) bool(true)"
+            f" if {product.renews} evict_known !evict_authorized"
+        )
 
 
-def _spellings(condition: str = "") -> Iterator[str]:
-    """Names that the sign-in may stand for, in variables of their own."""
-    odd = f"{condition} {{ var(txn.evict_who) -m reg '{_ODD}' }}".strip()
+def _closed(at: Places) -> Iterator[str]:
+    yield "# Who is closed is refused, under every name that the sign-in may stand for."
     yield (
         r"http-request set-var(txn.evict_plain) 'var(txn.evict_who),regsub(^\.?[\\\\/],),"
-        rf"regsub(/,\\\\,g),regsub(\.+$,),regsub( ,%20,g)' if {odd}"
+        r"regsub(/,\\\\,g),regsub(\.+$,),regsub( ,%20,g)'"
+        f" if {{ var(txn.evict_who) -m reg '{_ODD}' }}"
     )
     yield (
         r"http-request set-var(txn.evict_bare) 'var(txn.evict_plain),regsub(\+[^@]*,),"
-        rf"regsub(\.+$,)' if {odd}"
+        r"regsub(\.+$,)'"
     )
-
-
-def _gate(product: Product, at: Places) -> Iterator[str]:
-    yield "# Who is closed is refused, under every name that the sign-in may stand for."
-    yield from _spellings()
-    found = f"map_str({at.closed}) -m found"
-    yield f"acl evict_closed var(txn.evict_who),{found}"
-    yield f"acl evict_closed var(txn.evict_plain),{found}"
-    yield f"acl evict_closed var(txn.evict_bare),{found}"
-    if product.domain:
-        yield f"acl evict_closed var(txn.evict_who),concat(@,txn.evict_domain,),{found}"
+    for name in ("who", "plain", "bare"):
+        yield f"acl evict_closed var(txn.evict_{name}),map_str({at.closed}) -m found"
+    yield "http-request set-var(txn.evict_shut) bool(true) if evict_closed"
+    yield "acl evict_shut var(txn.evict_shut) -m bool"
     yield "# Of a session that was closed, a person's next page is the sign-in."
     yield (
         "http-request set-var(txn.evict_page) bool(true)"
-        " if evict_closed !evict_authorized METH_GET { req.fhdr(accept) -m sub text/html }"
+        " if evict_shut METH_GET !evict_authorized { req.fhdr(accept) -m sub text/html }"
     )
     yield "acl evict_page var(txn.evict_page) -m bool"
-    yield _deny(403, "evict_closed", "!evict_page")
+    yield _deny(403, "evict_shut !evict_page")
+    yield "http-request unset-var(txn.evict_who) if evict_page"
     yield "http-request del-header cookie if evict_page"
-    for name in ("who", "plain", "bare"):
-        yield f"http-request unset-var(txn.evict_{name}) if evict_page"
+
+
+def _gate(at: Places) -> Iterator[str]:
     yield "# Nobody comes in while the agent has not said that the maps are right."
     yield f"http-request set-var(txn.evict_until) str({UNTIL}),map_str_int({at.gate},0)"
     yield (
@@ -128,69 +177,49 @@ def _gate(product: Product, at: Places) -> Iterator[str]:
     )
 
 
-def _strangers(product: Product, cookie: str, at: Places) -> Iterator[str]:
+def _strangers(product: Product) -> Iterator[str]:
     yield "# A session that HAProxy did not see begin is nobody's: back to the sign-in."
-    unknown = "evict_session !evict_known"
+    unknown = "!evict_known evict_session"
     if product.strangers:
-        unknown += f" !{{ req.cook({cookie}),sha2(256),hex,in_table({at.strangers}) }}"
-    if product.strangers:
-        yield _deny(401, unknown, "!METH_GET")
-    else:
-        yield _deny(401, unknown, "!METH_GET", "!evict_door")
+        unknown += " !evict_door"
+    yield _deny(
+        401,
+        "!evict_known !METH_GET !evict_door !evict_authorized"
+        if product.strangers
+        else f"{unknown} !METH_GET !evict_login",
+    )
     yield f"http-request del-header cookie if {unknown}"
     if product.strangers:
         yield (
             "http-request set-var(txn.evict_new) bool(true)"
-            " if METH_GET !evict_known !evict_session !evict_authorized"
+            " if !evict_known METH_GET !evict_session !evict_authorized"
         )
-
-
-def _sign_in(product: Product) -> Iterator[str]:
-    yield "# A sign-in says in its body whose it is."
-    who = "!evict_authorized !evict_known" if product.strangers else "!evict_authorized"
-    yield f"http-request set-var(txn.evict_login) bool(true) if METH_POST evict_door {who}"
-    yield "acl evict_login var(txn.evict_login) -m bool"
-    yield _deny(400, "evict_login", "{ req.fhdr_cnt(content-type) gt 1 }")
-    yield _deny(400, "evict_login", f"!{{ req.fhdr(content-type) -m beg -i {product.kind} }}")
-    yield _deny(400, "evict_login", "{ req.fhdr(content-encoding) -m found }")
-    yield _deny(400, "evict_login", "!{ req.fhdr(content-length) -m found }")
-    yield _deny(413, "evict_login", f"{{ req.body_size gt {MAX_LOGIN} }}")
-    yield "http-request wait-for-body time 10s if evict_login"
-    yield _deny(400, "evict_login", f"!{{ req.body -m reg '{product.body}' }}")
-    yield f"http-request set-var(txn.evict_who) {product.user},lower if evict_login"
-    yield _deny(400, "evict_login", "!evict_name")
-    if product.domain:
-        yield f"http-request set-var(txn.evict_domain) {product.domain},lower if evict_login"
-    yield from _spellings("evict_login")
-    yield _deny(403, "evict_login", "evict_closed")
-    if product.renews:
-        yield (
-            "http-request set-var(txn.evict_renew) bool(true)"
-            f" if {product.renews} evict_known !evict_authorized"
-        )
-    if not product.strangers:
+    else:
         yield "http-request del-header cookie if evict_login"
 
 
 def _live() -> Iterator[str]:
-    yield "# Whose request is in flight, and which: the stream's number is in `show sess`, too."
-    yield 'http-request set-var-fmt(txn.evict_live) "%[src]:%[src_port] %rt %[var(txn.evict_who)]"'
-    yield "http-request track-sc2 var(txn.evict_live) if evict_known"
+    """HTTP/1 has one request at a time on a connection, HTTP/2 many: there each has its number."""
+    yield "# Whose request is in flight, on which connection; the number is that of `show sess`."
+    yield (
+        f'http-request set-var-fmt(txn.evict_live) "%[src]:%[src_port] %rt {_WHO}"'
+        " if evict_known { req.ver 2.0 } or evict_login"
+    )
+    yield "http-request track-sc2 var(txn.evict_live)"
+    yield "http-request track-sc2 var(sess.evict_live) if evict_known"
 
 
 def _answers(product: Product, cookie: str, at: Places) -> Iterator[str]:
     issued = f"{{ res.cook({cookie}) -m len gt 0 }}"
     key = f"%[res.cook({cookie}),sha2(256),hex]"
     yield "# What was asked before the closing is not answered after it."
-    yield "http-response deny deny_status 403 if { var(txn.evict_who) -m found } evict_closed"
+    yield "http-response deny deny_status 403 if evict_known evict_closed"
     yield "# The cookie of a sign-in is whose the sign-in was."
-    bound = [f"{{ var(txn.evict_login) -m bool }} {product.signed_in} {issued}"]
+    bound = [f"evict_login {product.signed_in} {issued}"]
     if product.renews:
         bound.append(f"{{ var(txn.evict_renew) -m bool }} {issued}")
     for condition in bound:
-        for where in (at.cookies, at.news):
-            yield f"http-response set-map({where}) {key} %[var(txn.evict_who)] if {condition}"
-    yield f"http-response set-var(txn.evict_seen) str(-),map_str({at.news}) if FALSE"
+        yield f"http-response set-map({at.news}) {key} {_WHO} if {condition}"
     if product.strangers:
         yield (
             f"http-response track-sc2 res.cook({cookie}),sha2(256),hex table {at.strangers}"

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from evict.config.sogo import SogoSection
 from evict.core.account import Account
 from evict.core.errors import Bug
+from evict.core.making import verb
 from evict.core.measure import Effect, EffectKind, Measure
 from evict.systems.sogo import profile
 from evict.systems.sogo.devices import Rows
@@ -120,8 +121,3 @@ class Measures:
                 return UNCHANGED, "SOGo keeps nothing of this phone any more"
             count = await rows.set_aside()
         return DONE, f"rows set aside: {count}"
-
-
-def verb(measure: str) -> str:
-    """Of `system:verb:target`; a system's name holds no colon."""
-    return [*measure.split(":", 2), ""][1]

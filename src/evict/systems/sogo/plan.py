@@ -8,13 +8,14 @@ the directory refuses, not before: SOGo would take it anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Required, TypedDict, Unpack
+from typing import Unpack
 
 import msgspec
 
 from evict.config.sogo import SogoSection
 from evict.core.door import Door
-from evict.core.measure import Actor, BeforeImage, Measure, Stage
+from evict.core.making import More, measure
+from evict.core.measure import Actor, Measure, Stage
 from evict.systems.sogo.doors import Doors
 from evict.systems.sogo.inventory import (
     NOTHING,
@@ -26,17 +27,6 @@ from evict.systems.sogo.inventory import (
     Shares,
 )
 from evict.systems.sogo.profile import EXTERNALS, SET_ASIDE, switched_off, without
-
-
-class _More(TypedDict, total=False):
-    """Of a measure, as `core.measure.Measure` names it; `image`: before and after."""
-
-    why: Required[str]
-    actor: Actor
-    target: str
-    disturbs: str
-    undo: str
-    image: tuple[Mapping[str, str], Mapping[str, str]]
 
 
 class Planner:
@@ -204,32 +194,9 @@ class Planner:
         )
 
     def _measure(
-        self, verb: str, stage: Stage, doors: tuple[Door, ...], **more: Unpack[_More]
+        self, verb: str, stage: Stage, doors: tuple[Door, ...], **more: Unpack[More]
     ) -> Measure:
-        system = self._section.name
-        target = more.get("target", "")
-        name = f"{system}:{verb}:{target}" if target else f"{system}:{verb}"
-        kept = None
-        if (image := more.get("image")) is not None:
-            kept = BeforeImage(
-                measure=name,
-                system=system,
-                target=target,
-                before=dict(image[0]),
-                after=dict(image[1]),
-            )
-        return Measure(
-            id=name,
-            system=system,
-            stage=stage,
-            actor=more.get("actor", Actor.CONTROL),
-            doors=doors,
-            why=more["why"],
-            target=target,
-            disturbs=more.get("disturbs", "nobody else"),
-            undo=more.get("undo", ""),
-            image=kept,
-        )
+        return measure(self._section.name, verb, stage, doors, **more)
 
 
 def share_image(share: Share) -> dict[str, str]:

@@ -9,10 +9,11 @@ import msgspec
 
 from evict.core.account import Account
 from evict.core.errors import Bug
+from evict.core.making import verb
 from evict.core.measure import BeforeImage, Effect, EffectKind
 from evict.systems.sogo import profile
 from evict.systems.sogo.devices import Rows
-from evict.systems.sogo.measures import Said, verb
+from evict.systems.sogo.measures import Said
 from evict.systems.sogo.names import ACL, DEFAULTS, SETTINGS, key
 from evict.systems.sogo.plan import device_of, roles_of, share_of
 from evict.systems.sogo.profile import Texts

@@ -64,7 +64,7 @@ def test_lines_that_are_none_are_counted_and_passed_over(tmp_path: Path) -> None
     path.write_text(f"nonsense\n{digest('a')} 1999999999 alice\n{digest('b')} 19999\n")
     cookies = Cookies(path, life_s=1, clock=Clock())
     assert cookies.load() == 2
-    assert digest("a") in cookies
+    assert cookies.whose(digest("a")) == "alice"
 
 
 def test_the_file_does_not_grow_without_end(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""How a planner makes a measure, and how its id is read again."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -47,3 +49,8 @@ def measure(
         undo=more.get("undo", ""),
         image=kept,
     )
+
+
+def verb(measure: str) -> str:
+    """Of a measure's id; a system's name holds no colon."""
+    return [*measure.split(":", 2), ""][1]
