@@ -15,7 +15,7 @@ from evict.systems import cutting
 from evict.systems.cutting import Owners, Report, Target, rest
 from evict.systems.haproxy import protocol
 from evict.systems.haproxy.process import Process
-from evict.systems.haproxy.protocol import Live, Malformed
+from evict.systems.haproxy.protocol import Live, Malformed, Stream
 
 Seen = tuple[str, str]
 """A process of HAProxy's, and the number of a stream there."""
@@ -149,7 +149,7 @@ class Cutter:
         return live
 
     async def _end(self, process: Process, requests: Sequence[Live]) -> tuple[set[Seen], int]:
-        """End those of these that were there at the look before, too.
+        """End those of these that were there at the look before, too, or began a second ago.
 
         HAProxy ends a stream by its address in memory, which the next one may have after it. So one
         that is about to end by itself is left alone, and the number is read just before. On HTTP/1
@@ -158,19 +158,19 @@ class Cutter:
         Returns:
             Which were seen, and how many were ended.
         """
-        streams: dict[str, list[str]] = {}
+        streams: dict[str, list[Stream]] = {}
         for stream in protocol.streams(await process.requests.ask("show sess")):
-            streams.setdefault(stream.source, []).append(stream.id)
+            streams.setdefault(stream.source, []).append(stream)
         seen: set[Seen] = set()
         ended = 0
         for request in requests:
-            for address in streams.get(request.source, ()):
-                number = await self._number(process, address)
+            for stream in streams.get(request.source, ()):
+                number = await self._number(process, stream.id)
                 if not number or request.number not in (number, protocol.ALONE):
                     continue
                 seen.add((process.pid, number))
-                if (process.pid, number) in self._seen:
-                    ended += await process.requests.each([f"shutdown session {address}"])
+                if stream.is_old or (process.pid, number) in self._seen:
+                    ended += await process.requests.each([f"shutdown session {stream.id}"])
         return seen, ended
 
     async def _number(self, process: Process, address: str) -> str:

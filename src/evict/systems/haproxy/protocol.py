@@ -29,7 +29,7 @@ _MAP: Final = re.compile(r"-?\d+ \((.*)\) pattern loaded .*\bcurr_ver=(\d+) .*\b
 _ENTRY: Final = re.compile(r"(0x[0-9a-f]+) (\S+) ?(.*)")
 _TABLE: Final = re.compile(r"# table: ([^,]+), type: (\w+), size:(\d+), used:(\d+)")
 _LIVE: Final = re.compile(r"0x[0-9a-f]+: key=(.*) use=(\d+) exp=\d+ .*\bconn_cur=(\d+)")
-_SESSION: Final = re.compile(r"(0x[0-9a-f]+): proto=(\S+) src=(\S+) fe=(\S+) ")
+_SESSION: Final = re.compile(r"(0x[0-9a-f]+): proto=(\S+) src=(\S+) fe=(\S+) .*\bage=(\S+)")
 VALUE: Final = re.compile(r'found=yes,.*\bvalue="([^"]*)"')
 """In the answer of `get map`."""
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+: \[[^]]*\] id=(\d+) ")
@@ -159,6 +159,12 @@ class Stream(Struct, frozen=True):
     id: str
     source: str
     frontend: str
+    age: str
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it began a second ago or more; HAProxy counts whole ones."""
+        return self.age != "0s"
 
 
 class Server(Struct, frozen=True):
@@ -216,7 +222,7 @@ def live(text: str) -> list[Live]:
 def streams(text: str) -> list[Stream]:
     """Answer of `show sess`; HAProxy's own connections are among them."""
     seen = (_SESSION.match(line) for line in _lines(text))
-    return [Stream(s[1], s[3], s[4]) for s in seen if s is not None]
+    return [Stream(s[1], s[3], s[4], s[5]) for s in seen if s is not None]
 
 
 def number(text: str) -> str:

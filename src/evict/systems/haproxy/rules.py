@@ -44,9 +44,10 @@ def backend_rules(product: Product, cookie: str, hook: HaproxyHook, at: Places) 
     yield "# Who has a live request: by this table the agent finds what it ends."
     yield "stick-table type string len 330 size 200k expire 10s store conn_cur"
     yield from _unreadable(product)
+    yield from _door(product, cookie, at)
     yield from _same()
     yield from _who(cookie, hook, at)
-    yield from _sign_in(product, cookie, at)
+    yield from _sign_in(product, at)
     yield from _closed(at)
     yield from _gate(at)
     yield from _strangers(product)
@@ -71,12 +72,11 @@ def _unreadable(product: Product) -> Iterator[str]:
 
 def _same() -> Iterator[str]:
     yield "# What this connection has shown before is not read again."
-    yield "acl evict_authorized req.fhdr(authorization) -m found"
     yield "acl evict_cookies req.fhdr(cookie) -m found"
     yield (
         "http-request set-var(txn.evict_same) bool(true)"
         " if { req.fhdr(authorization),strcmp(sess.evict_shown) eq 0 } !evict_cookies"
-        " or { req.fhdr(cookie),strcmp(sess.evict_shown) eq 0 } !evict_authorized"
+        " or { req.fhdr(cookie),strcmp(sess.evict_shown) eq 0 } !evict_authorized !evict_login"
     )
     yield "acl evict_same var(txn.evict_same) -m bool"
     yield "http-request set-var(txn.evict_who) var(sess.evict_who) if evict_same"
@@ -98,7 +98,7 @@ def _who(cookie: str, hook: HaproxyHook, at: Places) -> Iterator[str]:
     yield _deny(401, f"!evict_same {nameless} !evict_name")
     yield "http-request del-header cookie if !evict_same evict_basic evict_session"
     mine = f"req.cook({cookie}),sha2(256),hex"
-    unread = "if !evict_same !evict_authorized"
+    unread = "if !evict_same !evict_authorized !evict_login"
     yield f"http-request set-var(txn.evict_who) {mine},map_str({at.news}) {unread}"
     yield f"http-request set-var(txn.evict_who) {mine},map_str({at.cookies}) {unread} !evict_known"
     new = "if !evict_same evict_known"
@@ -108,28 +108,30 @@ def _who(cookie: str, hook: HaproxyHook, at: Places) -> Iterator[str]:
     yield f'http-request set-var-fmt(sess.evict_live) "%[src]:%[src_port] - {_WHO}" {new}'
 
 
-def _sign_in(product: Product, cookie: str, at: Places) -> Iterator[str]:
-    yield "# A sign-in says in its body whose it is."
-    door = f"acl evict_door {product.login}"
+def _door(product: Product, cookie: str, at: Places) -> Iterator[str]:
+    """A sign-in is told from the rest: here by its path, there by the cookie of its page."""
+    yield "acl evict_authorized req.fhdr(authorization) -m found"
     if product.strangers:
-        door = f"acl evict_door req.cook({cookie}),sha2(256),hex,in_table({at.strangers}) -m bool"
-    yield door
-    posts = "METH_POST !evict_authorized evict_door"
-    if product.strangers:
-        posts = "METH_POST !evict_known !evict_authorized evict_door"
+        mine = f"req.cook({cookie}),sha2(256),hex"
+        yield f"acl evict_door {mine},in_table({at.strangers}) -m bool"
+    else:
+        yield f"acl evict_door {product.login}"
     yield (
-        f"http-request set-var(txn.evict_login) bool(true) if {posts}"
+        "http-request set-var(txn.evict_login) bool(true) if METH_POST !evict_authorized evict_door"
+    )
+    yield "acl evict_login var(txn.evict_login) -m bool"
+
+
+def _sign_in(product: Product, at: Places) -> Iterator[str]:
+    yield "# A sign-in says in its body whose it is."
+    yield "http-request wait-for-body time 10s if evict_login"
+    yield (
+        f"http-request set-var(txn.evict_who) {product.user},lower if evict_login"
         " !{ req.fhdr_cnt(content-type) gt 1 }"
         f" {{ req.fhdr(content-type) -m beg -i {product.kind} }}"
         " !{ req.fhdr(content-encoding) -m found } { req.fhdr(content-length) -m found }"
-        f" !{{ req.body_size gt {MAX_LOGIN} }}"
+        f" !{{ req.body_size gt {MAX_LOGIN} }} {{ req.body -m reg '{product.body}' }}"
     )
-    yield "acl evict_login var(txn.evict_login) -m bool"
-    yield _deny(400, f"{posts} !evict_login")
-    yield "http-request wait-for-body time 10s if evict_login"
-    yield f"acl evict_sound req.body -m reg '{product.body}'"
-    yield "http-request unset-var(txn.evict_who) if evict_login"
-    yield (f"http-request set-var(txn.evict_who) {product.user},lower if evict_login evict_sound")
     yield _deny(400, "evict_login !evict_name")
     if product.domain:
         yield f"http-request set-var(txn.evict_domain) {product.domain},lower if evict_login"

@@ -121,6 +121,7 @@ def test_the_lines_of_haproxy_2_6_are_read() -> None:
     streams = protocol.streams(
         "0x7f71280da5d0: proto=tcpv4 src=127.0.0.1:4242 fe=web be=sogo srv=s1 ts=00 age=7s\n"
     )
+    assert [s.is_old for s in streams] == [True]
     assert [(s.id, s.source, s.frontend) for s in streams] == [
         ("0x7f71280da5d0", "127.0.0.1:4242", "web")
     ]
