@@ -27,7 +27,8 @@ class Body(Struct, frozen=True, kw_only=True):
         seq: 1, 2, 3, ... without gaps over all epochs.
         at: aware UTC, when it was appended.
         account: immutable id; "" for an adoption.
-        generation: 1, 2, 3, ... per account; odd ones revoke, even ones reinstate.
+        generation: 1, 2, 3, ... per account; odd ones revoke, even ones reinstate. A revocation
+            that only adds names to one in force has its generation.
         request: id given by the caller; the same one appends once.
         personal: hex SHA-256 commitment to the personal part; "" where there is none.
         hold_queue: revocations: queued mail is to be held too.

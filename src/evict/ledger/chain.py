@@ -133,9 +133,10 @@ class Verifier:
             if body.account or body.generation:
                 raise damaged(seq, "an adoption names no account")
             return
-        expected = self.generations.get(body.account, 0) + 1
-        if not body.account or body.generation != expected:
-            raise damaged(seq, f"generation {body.generation} stands where {expected} must")
+        known = self.generations.get(body.account, 0)
+        widens = body.generation == known and known % 2 == 1  # names added to one in force
+        if not body.account or not (widens or body.generation == known + 1):
+            raise damaged(seq, f"generation {body.generation} stands where {known + 1} must")
         if (body.generation % 2 == 1) is not (body.kind is Kind.REVOCATION):
             raise damaged(seq, f"generation {body.generation} cannot be a {body.kind}")
 

@@ -26,7 +26,11 @@ Measured: ext4 on a KVM disk, fdatasync of 8 KiB 205 us where the file grows, 11
 CHECKPOINT_PAGES: Final = 900
 """Pages in the log after which a checkpoint is due; they fit in `LOG_BYTES`."""
 
-SCHEMA: Final = resources.files("evict.ledger").joinpath("schema.sql").read_text("utf-8")
+_FILES: Final = resources.files("evict.ledger")
+SCHEMAS: Final = tuple(
+    _FILES.joinpath(name).read_text("utf-8") for name in ("schema.sql", "upgrade-2.sql")
+)
+"""The first makes a ledger of version 1, each other one the next version of the one before."""
 
 
 class Database:

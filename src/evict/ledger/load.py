@@ -13,10 +13,11 @@ from msgspec import Struct
 from evict.core.errors import LedgerDamaged
 from evict.core.revocation import Body
 from evict.ledger.chain import commitment, damaged, decode_personal
-from evict.ledger.database import SCHEMA
+from evict.ledger.database import SCHEMAS
 from evict.ledger.state import State
 
-VERSION: Final = 1
+VERSION: Final = len(SCHEMAS)
+"""Of the tables that this program writes; older ones are read, and brought up to it."""
 ADOPTED: Final = "adopted"
 NEEDS_ADOPTION: Final = "needs adoption"
 
@@ -27,8 +28,11 @@ _ENTRIES: Final = (
 
 
 class Loaded(Struct, frozen=True):
+    """Attributes: `version` of the tables, 1 to `VERSION`."""
+
     state: State
     adopted: bool
+    version: int
 
 
 def is_empty(connection: apsw.Connection) -> bool:
@@ -46,9 +50,9 @@ def load(connection: apsw.Connection) -> Loaded:
     findings = connection.execute("PRAGMA quick_check(1)").get
     if findings != "ok":
         raise LedgerDamaged(f"the ledger is damaged: {findings}")
-    if _schema_of(connection) != _expected_schema():
-        raise LedgerDamaged("the ledger is damaged: its tables are not those of version 1")
-    ledger, adopted = _meta(connection)
+    ledger, version, adopted = _meta(connection)
+    if _schema_of(connection) != _expected_schema(version):
+        raise LedgerDamaged(f"the ledger is damaged: its tables are not those of version {version}")
     state = State(ledger)
     with_personal: set[int] = set()
     for body, has_personal in _entries(connection, state):
@@ -59,7 +63,7 @@ def load(connection: apsw.Connection) -> Loaded:
     for standing in state.standings.values():
         if standing.revoked and standing.seq not in with_personal:
             raise damaged(standing.seq, "its login forms are gone while it is in force")
-    return Loaded(state, adopted)
+    return Loaded(state, adopted, version)
 
 
 def _entries(connection: apsw.Connection, state: State) -> Iterator[tuple[Body, bool]]:
@@ -79,14 +83,17 @@ def _entries(connection: apsw.Connection, state: State) -> Iterator[tuple[Body, 
         yield body, True
 
 
-def _meta(connection: apsw.Connection) -> tuple[str, bool]:
-    rows = list(connection.execute("SELECT ledger, version, state FROM meta"))
+def _meta(connection: apsw.Connection) -> tuple[str, int, bool]:
+    try:
+        rows = list(connection.execute("SELECT ledger, version, state FROM meta"))
+    except apsw.SQLError as error:
+        raise LedgerDamaged("the ledger is damaged: it has no table of what it is") from error
     if len(rows) != 1 or rows[0][2] not in (ADOPTED, NEEDS_ADOPTION):
         raise LedgerDamaged("the ledger is damaged: it does not say which ledger it is")
     ledger, version, state = rows[0]
-    if version != VERSION:
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise LedgerDamaged(f"the ledger has the unknown version {version}")
-    return str(ledger), state == ADOPTED
+    return str(ledger), version, state == ADOPTED
 
 
 def _schema_of(connection: apsw.Connection) -> list[tuple[object, ...]]:
@@ -96,9 +103,10 @@ def _schema_of(connection: apsw.Connection) -> list[tuple[object, ...]]:
 
 
 @functools.cache
-def _expected_schema() -> list[tuple[object, ...]]:
+def _expected_schema(version: int) -> list[tuple[object, ...]]:
     blank = apsw.Connection(":memory:")
-    blank.execute(SCHEMA)
+    for schema in SCHEMAS[:version]:
+        blank.execute(schema)
     expected = _schema_of(blank)
     blank.close()
     return expected

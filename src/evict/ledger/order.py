@@ -23,6 +23,8 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
             it, 0 where it had none; None: whatever it is.
         hold_queue, allow_bounce: revocations only.
         tickets_dead_until: reinstatements only.
+        widen: revocations: where the account stands revoked already, append again all the same,
+            under the same generation: it has names that the standing entry does not refuse.
     """
 
     kind: Kind
@@ -33,6 +35,7 @@ class LedgerOrder(Struct, frozen=True, kw_only=True):
     hold_queue: bool = False
     allow_bounce: bool = False
     tickets_dead_until: datetime | None = None
+    widen: bool = False
 
 
 class How(StrEnum):
@@ -58,6 +61,8 @@ def refuse_senseless(order: LedgerOrder) -> None:
         raise UsageError("an adoption is not an order for an account")
     if not order.account or not order.request:
         raise UsageError("an order names an account and carries a request id")
+    if order.widen and order.kind is not Kind.REVOCATION:
+        raise UsageError("only a revocation is widened")
     if order.kind is Kind.REVOCATION and not order.personal.forms:
         raise UsageError("a revocation carries at least one login form for the hooks to refuse")
     until = order.tickets_dead_until

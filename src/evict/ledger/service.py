@@ -17,6 +17,7 @@ from evict.ledger.case_journal import CaseJournal
 from evict.ledger.chain import Verifier
 from evict.ledger.feed import WireEntry
 from evict.ledger.order import LedgerOrder, Receipt
+from evict.ledger.shelf import Shelf
 from evict.ledger.state import Head
 from evict.ledger.store import LedgerStore, utc_now
 
@@ -88,6 +89,12 @@ class Ledger:
         """
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
+
+    def shelf(
+        self, name: str, kind: type[T], *, account_of: Callable[[T], str] | None = None
+    ) -> Shelf[T]:
+        """A shelf for one kind of thing; one name has one kind."""
+        return Shelf(name, kind, self._store.shelves, self._run, account_of=account_of)
 
     async def append(self, order: LedgerOrder) -> Receipt:
         """Raises as `LedgerStore.append_many`."""

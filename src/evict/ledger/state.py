@@ -124,7 +124,10 @@ class Draft:
             )
         revokes = order.kind is Kind.REVOCATION
         if standing is not None and standing.revoked is revokes:
-            return How.STANDING, standing.seq
+            if not order.widen:
+                return How.STANDING, standing.seq
+            self._add(order, generation)
+            return How.STORED, self._head.seq
         if standing is None and not revokes:
             raise UsageError(f"account {order.account} was never revoked: nothing to reinstate")
         self._add(order, generation + 1)

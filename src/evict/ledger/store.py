@@ -18,12 +18,13 @@ import apsw
 from evict.core.errors import LedgerDamaged, LedgerFull, LedgerNotAdopted, UsageError
 from evict.core.revocation import Entry, Personal, Standing
 from evict.ledger.chain import GENESIS, decode_body, decode_personal
-from evict.ledger.database import SCHEMA, Database
+from evict.ledger.database import SCHEMAS, Database
 from evict.ledger.feed import WireEntry
 from evict.ledger.journal import Journal
 from evict.ledger.load import ADOPTED, VERSION, Loaded, is_empty, load
 from evict.ledger.mark import Mark, read_mark, refuse_a_lost_file
 from evict.ledger.order import How, LedgerOrder, Receipt, refuse_other_content
+from evict.ledger.shelf import Shelves
 from evict.ledger.state import Draft, Head, Row, State
 
 _SINCE: Final = (
@@ -82,6 +83,7 @@ class LedgerStore:
             raise
         self.database.reload = self._reload
         self.journal = Journal(self.database, self.standings, now=now)
+        self.shelves = Shelves(self.database)
         self._note()
 
     def __enter__(self) -> Self:
@@ -197,7 +199,7 @@ class LedgerStore:
         return self.entry(seq).personal
 
     def erase(self, account: str) -> int:
-        """Erase names, reasons and before-images of an account; the chain verifies all the same.
+        """Erase all that names an account, before-images too; the chain verifies all the same.
 
         Returns how many personal parts went. Backups made before still have them.
 
@@ -220,6 +222,7 @@ class LedgerStore:
         with self.database.writing() as connection:
             connection.executemany("DELETE FROM personal WHERE seq = ?", found)
             connection.execute("DELETE FROM before_images WHERE account = ?", (account,))
+            connection.execute("DELETE FROM shelves WHERE account = ?", (account,))
         if not self.database.checkpoint(empty_log=True):
             raise LedgerFull(
                 f"erased, but the log of {self.path} may hold remains until the next restart"
@@ -254,17 +257,26 @@ class LedgerStore:
             connection = self.database.connection
             if is_empty(connection):
                 with self.database.writing():
-                    connection.execute(SCHEMA)
+                    connection.execute(SCHEMAS[0])
                     connection.execute(
-                        "INSERT INTO meta (id, ledger, version, state) VALUES (1, ?, ?, ?)",
-                        (str(uuid.uuid4()), VERSION, ADOPTED),
+                        "INSERT INTO meta (id, ledger, version, state) VALUES (1, ?, 1, ?)",
+                        (str(uuid.uuid4()), ADOPTED),
                     )
             loaded = load(connection)
+            if loaded.version < VERSION:
+                self._upgrade(loaded.version)
         except apsw.Error as error:
             raise LedgerDamaged(f"the ledger {self.path} cannot be read: {error}") from error
         if loaded.adopted:
             _refuse_a_short_chain(self.path, loaded.state, self.database)
         return loaded
+
+    def _upgrade(self, version: int) -> None:
+        """Bring the tables up to ours, all at once or not at all. The chain is not touched."""
+        with self.database.writing() as connection:
+            for schema in SCHEMAS[version:]:
+                connection.execute(schema)
+            connection.execute("UPDATE meta SET version = ?", (VERSION,))
 
     def _reload(self) -> None:
         known = self._state.head

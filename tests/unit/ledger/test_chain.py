@@ -117,7 +117,8 @@ def test_a_whole_run_verifies() -> None:
         (body(2, kind=Kind.ADOPTION, account="", generation=0), "epoch 1 cannot follow"),
         (body(2, kind=Kind.ADOPTION, account="", generation=0, epoch=3), "epoch 3"),
         (body(2, kind=Kind.ADOPTION, epoch=2), "names no account"),
-        (body(2), "generation 1 stands where 2 must"),
+        (body(2, kind=Kind.REINSTATEMENT), "generation 1 cannot be a reinst"),
+        (body(2, generation=0), "generation 0 stands where 2 must"),
         (body(2, generation=2), "generation 2 cannot be a revocation"),
         (body(2, generation=3), "generation 3 stands where 2 must"),
         (body(2, account="bob", kind=Kind.REINSTATEMENT), "generation 1 cannot be a reinst"),
@@ -129,6 +130,13 @@ def test_an_entry_that_cannot_come_second_is_refused_by_number(second: Body, wha
         run(body(1), second)
     assert what in error.value.text
     assert error.value.fields == {"seq": 2}
+
+
+def test_names_are_added_to_a_revocation_in_force_under_its_generation() -> None:
+    assert run(body(1), body(2), body(3)).generations == {"alice": 1}
+    back = body(2, kind=Kind.REINSTATEMENT, generation=2)
+    with pytest.raises(LedgerDamaged, match="generation 1 stands where 3 must"):
+        run(body(1), back, body(3))
 
 
 def test_a_broken_link_is_refused_and_nothing_moves() -> None:

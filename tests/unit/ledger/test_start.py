@@ -139,7 +139,10 @@ def test_another_ledger_in_its_place_is_refused(ledger: Path, tmp_path: Path) ->
         ),
         (["UPDATE meta SET ledger = 'another'"], "at entry 1: it is of another ledger"),
         (["UPDATE meta SET state = 'whatever'"], "does not say which ledger"),
-        (["UPDATE meta SET version = 2"], "unknown version 2"),
+        (["UPDATE meta SET version = 3"], "unknown version 3"),
+        (["UPDATE meta SET version = 1"], "tables are not those of version 1"),
+        (["DROP TABLE shelves"], "tables are not those of version 2"),
+        (["DROP TABLE meta"], "no table of what it is"),
         (["DELETE FROM meta"], "does not say which ledger"),
     ],
 )
