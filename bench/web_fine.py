@@ -23,6 +23,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from estate.clients.https import Https, expect
 from estate.clients.lines import Ended, Refused
 from estate.clients.phone import PhonePing
 from estate.clients.roundcube import RoundcubeWeb
@@ -36,13 +37,18 @@ AFTER_S: Final = 1.0
 """So long they go on after their first refusal, to see whether one more is let in."""
 AFTER_PAUSE_S: Final = 0.02
 GIVE_UP_S: Final = 20.0
-_REFUSED: Final = b"forbidden by administrative rules"
-"""In the body of HAProxy's own 403."""
+_OWN: Final = {
+    b"400": b"sent an invalid request",
+    b"401": b"need a valid user and password",
+    b"403": b"forbidden by administrative rules",
+}
+"""Status -> in the body of HAProxy's own answer; any other answer is an application's."""
+_CLOSED: Final = b"403"
 _LOOK_S: Final = 0.0005
 
 CHEAP: Final = ("roundcube cookie", "roundcube sign-in")
-"""Asked in every closing: a file, with the cookie, or a sign-in posted to it, so that HAProxy's
-rules are passed and no application has to answer."""
+"""Asked in every closing: a file, with the cookie, or a sign-in posted to it with the cookie of a
+login page, so that HAProxy's rules are passed and no application has to answer."""
 DEAR: Final = ("sogo cookie", "activesync", "caldav", "carddav", "sogo sign-in")
 """Each takes 2 to 15 ms of SOGo's time, so one of them a closing, in turn."""
 
@@ -139,10 +145,11 @@ def _run(
         sogo = SogoWeb(layout, person, sources[0])
         roundcube = _Roundcube(layout, person, sources[0])
         held = _HeldPing(layout, person, sources[1])
-        wanted = _requests(person, sogo, roundcube)
+        wanted = _requests(person, sogo, roundcube, _login_page(layout, sources[0]))
+        asking = {door: wanted[door] for door in (*CHEAP, dear)}
+        asyncio.run(_check_all(layout, sources[0], asking))
         pipe.send("ready")
         pipe.recv()
-        asking = {door: wanted[door] for door in (*CHEAP, dear)}
         fine = asyncio.run(_ask_all(layout, sources[0], asking))
         pipe.send((fine, held.result()))
     except (Ended, Refused, OSError, EOFError) as error:
@@ -150,11 +157,27 @@ def _run(
             pipe.send(repr(error))
 
 
-def _requests(person: Person, sogo: SogoWeb, roundcube: _Roundcube) -> dict[str, bytes]:
+def _login_page(layout: Layout, source: str) -> str:
+    """The cookie that Roundcube's login page gives everybody: without it HAProxy lets nobody post.
+
+    With it a form is a sign-in, whatever path it is posted to.
+    """
+    https = Https(layout, HAPROXY, source)
+    try:
+        expect(https.request("GET", "/roundcube/?_task=login"), 200)
+        return https.cookies["roundcube_sessid"]
+    finally:
+        https.close()
+
+
+def _requests(
+    person: Person, sogo: SogoWeb, roundcube: _Roundcube, stranger: str
+) -> dict[str, bytes]:
     token = base64.b64encode(f"{person.name}:{person.password}".encode()).decode()
     basic = f"Authorization: Basic {token}"
     session = f"Cookie: {COOKIE}={sogo.cookie}"
     site = f"Cookie: roundcube_sessid={roundcube.cookie}"
+    page = f"Cookie: roundcube_sessid={stranger}"
     form = "Content-Type: application/x-www-form-urlencoded"
     login = json.dumps({"userName": person.name, "password": person.password})
     logo = "/roundcube/skins/elastic/images/logo.svg"
@@ -162,7 +185,7 @@ def _requests(person: Person, sogo: SogoWeb, roundcube: _Roundcube) -> dict[str,
     return {
         "roundcube cookie": _request("GET", logo, site),
         "roundcube sign-in": _request(
-            "POST", logo, form, body=f"_task=login&_user={person.name}&_pass=x"
+            "POST", logo, page, form, body=f"_task=login&_user={person.name}&_pass=x"
         ),
         "sogo cookie": _request("GET", f"/SOGo/so/{person.name}/nothing", session),
         "activesync": _request("OPTIONS", "/Microsoft-Server-ActiveSync", basic),
@@ -234,9 +257,16 @@ class _Asker:
         except (OSError, EOFError):
             self._drop()
             return False
-        refused = status == b"403" and _REFUSED in body
-        self._said_no = self._said_no or refused
+        refused = status in _OWN and _OWN[status] in body
+        self._said_no = self._said_no or (refused and status == _CLOSED)
         return not refused
+
+    async def check(self) -> None:
+        """Ask once. Raises `Refused` where HAProxy refuses already: nothing would be measured."""
+        let_in = await self._try()
+        self._drop()
+        if not let_in:
+            raise Refused(f"{self._door}: HAProxy lets nobody in with this request")
 
     def _drop(self) -> None:
         if self._streams is not None:
@@ -257,7 +287,18 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     return status, await reader.readexactly(int(rest.split(b"\r", 1)[0])) if found else b""
 
 
+async def _check_all(layout: Layout, source: str, requests: dict[str, bytes]) -> None:
+    for asker in _askers(layout, source, requests):
+        await asker.check()
+
+
 async def _ask_all(layout: Layout, source: str, requests: dict[str, bytes]) -> list[Fine]:
+    until = time.monotonic() + GIVE_UP_S
+    askers = _askers(layout, source, requests)
+    return list(await asyncio.gather(*(asker.run(until) for asker in askers)))
+
+
+def _askers(layout: Layout, source: str, requests: dict[str, bytes]) -> list[_Asker]:
     context = ssl.create_default_context(cafile=str(layout.ca))
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -268,9 +309,7 @@ async def _ask_all(layout: Layout, source: str, requests: dict[str, bytes]) -> l
             local_addr=(source, 0),
         )
 
-    until = time.monotonic() + GIVE_UP_S
-    askers = [_Asker(door, request, connect) for door, request in requests.items()]
-    return list(await asyncio.gather(*(asker.run(until) for asker in askers)))
+    return [_Asker(door, request, connect) for door, request in requests.items()]
 
 
 class _HeldPing(PhonePing):

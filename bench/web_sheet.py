@@ -79,8 +79,11 @@ class Closing(Refusing, frozen=True, kw_only=True):
 
     @property
     def never_refused(self) -> tuple[str, ...]:
-        every = {*self.last_success_ms, *(f"fine {f.door}" for f in self.fine if not f.successes)}
-        return tuple(sorted(every - set(self.first_refusal_ms)))
+        every = {*self.last_success_ms} - {*self.first_refusal_ms}
+        unseen = {
+            f"fine {f.door}" for f in self.fine if not f.successes or f.refusal_ms == float("inf")
+        }
+        return tuple(sorted(every | unseen))
 
 
 def since(commit_ns: int, tracks: tuple[Track, ...], what: str) -> dict[str, float]:

@@ -409,6 +409,7 @@ async def test_doctor_sees_whether_the_rules_are_in_force(rig: Rig) -> None:
     assert fine == {
         "haproxy-rules": Severity.OK,
         "haproxy-gate": Severity.OK,
+        "haproxy-unidentified": Severity.OK,
         # the rig's other products have the same server
         "haproxy-way-past": Severity.ERROR,
     }

@@ -40,6 +40,14 @@ class Front(Struct, frozen=True, kw_only=True):
     pushed: HaproxyHook | None
 
 
+def ends_requests(asks: ForwardAuthHook | None, pushed: HaproxyHook | None) -> bool:
+    """Whether the agent can end what is in flight at a front.
+
+    HAProxy has a socket for it, and so may a front that asks; nginx and Caddy have no way to.
+    """
+    return pushed is not None or (asks is not None and asks.runtime is not None)
+
+
 def fronts(config: Config) -> Iterator[Front]:
     """Of every system that may have one."""
     for exchange in config.exchange:

@@ -96,7 +96,8 @@ class Balancer:
             return _refusal(request, said, hook.cookie)
         response = await self._guarded(request, said.login)
         renewed = _set_cookies(response, hook.cookie)
-        if renewed:
+        # A sign-in by another path must not bind its cookie to whoever the request was let in as.
+        if renewed and "auth" not in request.path.lower():
             await self._asker.renewed(request, renewed)
         return response
 

@@ -7,9 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from evict.config.exchange import ExchangeSection, ExchangeServer
+from evict.config.fronts import ends_requests
 from evict.core.door import Credential, Door, Nature
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.verdict import Expectation
+from evict.systems.exchange.naming import (
+    IN_FLIGHT,
+    INTEGRATED,
+    NOT_NAMED,
+    is_hooked,
+    passes_unnamed,
+)
 from evict.systems.exchange.versions import has
 
 WEB: Final = ("owa", "activesync", "ews", "mapi")
@@ -58,7 +66,9 @@ class Doors:
 
     def __init__(self, section: ExchangeSection) -> None:
         self._section = section
-        self._hooked = section.hook is not None or section.haproxy is not None
+        self._hooked = is_hooked(section)
+        self._unnamed = passes_unnamed(section)
+        self._ends = ends_requests(section.hook, section.haproxy)
         servers = section.servers
         ports = {
             "imap": any(s.imap_port for s in servers),
@@ -122,7 +132,6 @@ class Doors:
             commit_at: of the revocation; None before anything was ordered.
         """
         refused = REFUSED_WITHIN_S if self._hooked else None
-        note = "" if self._hooked else _NO_HOOK
         web = (*self.web_passwords, *self.web_sessions)
         grants = ("elsewhere", "forward", "rule", "device", "calendar")
         told: list[Expectation] = [
@@ -137,12 +146,25 @@ class Doors:
             door = self.grant("archive")
             told.append(Expectation(door=door, nature=Nature.OUTSIDE, note=_ARCHIVE))
         return (
-            *(Expectation(door=d, predicted_s=refused, note=note) for d in web),
+            *(Expectation(door=d, predicted_s=refused, note=self._web_note(d)) for d in web),
             *(Expectation(door=d, note=_DIRECT_PASSWORD) for d in self.direct_passwords),
             *(_live(d, commit_at) for d in self.direct_sessions),
             *(Expectation(door=self.grant(g), predicted_s=WRITTEN_WITHIN_S) for g in grants),
             *told,
         )
+
+    def _web_note(self, door: Door) -> str:
+        if not self._hooked:
+            return _NO_HOOK
+        notes = [NOT_NAMED] if self.is_unnamed(door) else []
+        if not self._ends and door == self.session("activesync"):
+            notes.append(IN_FLIGHT)
+        return "; ".join(notes)
+
+    def is_unnamed(self, door: Door) -> bool:
+        """Whether the front lets through there who it cannot name."""
+        session = door.credential is Credential.SESSION
+        return self._unnamed and session and door.protocol in INTEGRATED
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Web doors at the front, or at each server where there is none; the others at each."""

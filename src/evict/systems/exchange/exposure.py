@@ -9,6 +9,7 @@ from typing import Final
 from evict.core.door import Door
 from evict.core.exposure import Exposure, Source
 from evict.systems.exchange.doors import Doors
+from evict.systems.exchange.naming import NOT_NAMED
 from evict.systems.exchange.settings import DEFAULT_TTL_S, TOKEN_TTL
 
 _NO_LIMIT: Final = "(none)"
@@ -21,6 +22,7 @@ _SUBMISSION_S: Final = 600.0
 """Assumed: a receive connector's ConnectionTimeout."""
 
 _REVOKE: Final = "`evict revoke` shuts it, and looks; a hook at the front refuses within a second"
+_UNNAMED: Final = f"{_REVOKE}; {NOT_NAMED}"
 
 
 def exposures(doors: Doors, version: str, lives: Mapping[str, int | None]) -> tuple[Exposure, ...]:
@@ -31,7 +33,7 @@ def exposures(doors: Doors, version: str, lives: Mapping[str, int | None]) -> tu
     """
     return (
         *(_token(door, lives) for door in doors.web_passwords),
-        *(_web_session(door, version) for door in doors.web_sessions),
+        *(_web_session(door, version, doors) for door in doors.web_sessions),
         *(_direct(door) for door in doors.direct_passwords),
         *(_live(door) for door in doors.direct_sessions),
         *(_standing(doors.grant(name), why) for name, why in _GRANTS.items()),
@@ -54,7 +56,7 @@ def _token(door: Door, lives: Mapping[str, int | None]) -> Exposure:
     )
 
 
-def _web_session(door: Door, version: str) -> Exposure:
+def _web_session(door: Door, version: str, doors: Doors) -> Exposure:
     after, setting, why = _WEB_SESSIONS[door.protocol]
     if door.protocol == "owa" and version == "2010":
         why = "the cookie holds the credentials and lives while it is used (assumed of 2010)"
@@ -65,7 +67,7 @@ def _web_session(door: Door, version: str) -> Exposure:
         setting=setting,
         value="its default",
         reason=why,
-        remedy=_REVOKE,
+        remedy=_UNNAMED if doors.is_unnamed(door) else _REVOKE,
     )
 
 

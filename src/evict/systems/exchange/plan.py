@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Unpack
 
 from evict.config.exchange import ExchangeSection
+from evict.config.fronts import ends_requests
 from evict.core.door import Door
 from evict.core.making import More, measure
 from evict.core.measure import Actor, Measure, Stage
@@ -19,6 +20,7 @@ from evict.systems.exchange import grants
 from evict.systems.exchange.access import POOLS, Served
 from evict.systems.exchange.doors import Doors
 from evict.systems.exchange.inventory import Inventory
+from evict.systems.exchange.naming import NOT_NAMED, is_hooked, passes_unnamed
 from evict.systems.exchange.objects import Ace, Features, is_self
 from evict.systems.exchange.values import as_text, rights_text
 from evict.systems.exchange.versions import FLAGS, has
@@ -51,24 +53,27 @@ class Planner:
         )
 
     def _front(self) -> Iterator[Measure]:
-        if self._section.hook is None and self._section.haproxy is None:
+        if not is_hooked(self._section):
             return
+        unnamed = f" But {NOT_NAMED}." if passes_unnamed(self._section) else ""
         yield self._measure(
             "refuse",
             Stage.REFUSE,
             (*self._doors.web_passwords, *self._doors.web_sessions),
-            why="The front asks the hook at each request, so nothing of the leaver's reaches a"
-            " server any more, whatever tokens and cookies there are.",
+            why="The front refuses each request of the leaver's, so none reaches a server any more,"
+            f" whatever tokens and cookies there are.{unnamed}",
             actor=Actor.AGENT,
             undo="A reinstatement in the ledger lets the hook say yes again.",
         )
-        yield self._measure(
-            "kick",
-            Stage.KICK,
-            self._doors.web_sessions,
-            why="A request that the front holds open, as a phone's long poll, is cut there.",
-            actor=Actor.AGENT,
-        )
+        if ends_requests(self._section.hook, self._section.haproxy):
+            yield self._measure(
+                "kick",
+                Stage.KICK,
+                self._doors.web_sessions,
+                why="A request that the front holds open, as a phone's long poll, is cut there,"
+                " where its name is known.",
+                actor=Actor.AGENT,
+            )
 
     @property
     def _wipes_accounts(self) -> bool:

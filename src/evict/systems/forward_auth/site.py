@@ -45,6 +45,16 @@ class Site(Struct, frozen=True, kw_only=True):
         return settle(self.product, self.settings)
 
     @property
+    def lends(self) -> bool:
+        """Whether a connection to the server may carry one person's request after another's.
+
+        NTLM signs in a connection, and Kerberos may (MS-N2HT 3.2.5): whoever came next on a kept
+        one would be taken for whoever signed it in.
+        """
+        signs_in = self.product.unseen and self.settings.unidentified == "pass"
+        return self.product.keeps and not signs_in
+
+    @property
     def word(self) -> str:
         """Its name as it can stand in a variable."""
         return re.sub(r"[^0-9a-z]", "_", self.name.lower())

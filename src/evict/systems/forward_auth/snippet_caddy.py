@@ -33,7 +33,7 @@ def caddy(site: Site) -> str:
         "claims": "\n".join(f"\t\trequest_header -{name}" for name in _claims()),
         "moved": "".join(_moved(prefix, place) for prefix, place in product.moved),
         "upstream": site.upstream,
-        "keep": "" if product.keeps else _NOT_KEPT,
+        "transport": _transport(site),
     }
     return _CADDY.format_map(values)
 
@@ -52,7 +52,18 @@ def _moved(prefix: str, place: str) -> str:
     return f"\t\t@moved path {prefix}*\n\t\trewrite @moved {before}{{uri}}\n"
 
 
-_NOT_KEPT: Final = " {\n\t\t\ttransport http {\n\t\t\t\tkeepalive off\n\t\t\t}\n\t\t}"
+def _transport(site: Site) -> str:
+    """How Caddy speaks with the server behind. By itself it looks at a certificate."""
+    lines = [] if site.lends else ["keepalive off"]
+    if site.upstream.startswith("https://"):
+        lines.append(f"tls_server_name {site.settings.server_name or site.host}")
+        if site.settings.ca_file:
+            lines.append(f"tls_trusted_ca_certs {site.settings.ca_file}")
+    if not lines:
+        return ""
+    inner = "".join(f"\t\t\t\t{line}\n" for line in lines)
+    return f" {{\n\t\t\ttransport http {{\n{inner}\t\t\t}}\n\t\t}}"
+
 
 _CADDY: Final = """\
 # Caddy: ask Evict's agent before every request; system {name} ({label}). Tried with Caddy 2.6.2.
@@ -73,7 +84,7 @@ _CADDY: Final = """\
 		request_header @nobody -Cookie
 		request_header @nobody -Authorization
 		request_header -X-Evict-Nobody
-{moved}		reverse_proxy {upstream}{keep}
+{moved}		reverse_proxy {upstream}{transport}
 	}}
 }}
 """

@@ -28,7 +28,7 @@ def nginx(site: Site) -> str:
         "login_server": f"upstream {word}_login {{ server {login}; }}\n" if login else "",
         "server": server,
         "scheme": scheme,
-        "keep": " keepalive 32;" if product.keeps else "",
+        "keep": " keepalive 32;" if site.lends else "",
         "gone": gone,
         "is_login": _pattern(product.login_path) if login else "none",
         "page": product.login_page,

@@ -31,6 +31,8 @@ def traefik(site: Site) -> str:
             w=word, rule=f"{rule} && Method(`POST`) && Path(`{path}`){asked}"
         ),
         "service": "" if not login else _TRAEFIK_SERVICE.format(w=word, login=login),
+        "own": "" if site.lends else f"\n        serversTransport: evict-{word}",
+        "transport": "" if site.lends else _TRAEFIK_OWN.format(w=word),
     }
     return _TRAEFIK.format_map(values)
 
@@ -60,8 +62,15 @@ _TRAEFIK: Final = """\
   services:
     {w}:
       loadBalancer:
-        servers: [{{ url: "{upstream}" }}]
-{service}"""
+        servers: [{{ url: "{upstream}" }}]{own}
+{service}{transport}"""
+
+_TRAEFIK_OWN: Final = """\
+  # A connection that was signed in is lent to nobody: none is kept.
+  serversTransports:
+    evict-{w}:
+      maxIdleConnsPerHost: -1
+"""
 
 _TRAEFIK_ROUTER: Final = """\
     evict-{w}-login:
@@ -96,6 +105,7 @@ def envoy(site: Site) -> str:
         "label": product.label,
         "ask": site.settings.listen,
         "removed": removed,
+        "own": "" if site.lends else _ENVOY_OWN.format(w=site.word),
         "routed": ""
         if not login
         else _ENVOY_LOGIN.format(w=site.word, path=path, asked=asked, login=login),
@@ -113,7 +123,7 @@ _ENVOY: Final = """\
 # `evict doctor` whether a closed account is refused before you rely on it.
 # front = "envoy" in the hook's section. The clusters evict_{w} ({ask}), evict_{w}_login and {w}
 # are yours to define.
-{said}http_filters:
+{own}{said}http_filters:
 - name: envoy.filters.http.ext_authz
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
@@ -136,6 +146,11 @@ _ENVOY: Final = """\
 request_headers_to_remove: [{removed}]
 routes:
 {routed}{routes}
+"""
+
+_ENVOY_OWN: Final = """\
+# A connection that was signed in must be lent to nobody: the cluster {w} needs
+# max_requests_per_connection: 1.
 """
 
 _ENVOY_LOGIN: Final = """\

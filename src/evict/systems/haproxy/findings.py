@@ -21,11 +21,10 @@ async def findings(
     name: str, hook: HaproxyHook, *, clock: Callable[[], float] = time.time
 ) -> tuple[Finding, ...]:
     """Of the HAProxy before the system `name`, read through its runtime socket."""
-    at = places(name, hook)
     try:
         async with Runtime(hook.runtime, system=name) as runtime:
             try:
-                return tuple(await _look(name, at, runtime, clock()))
+                return tuple(await _look(name, hook, runtime, clock()))
             except Malformed as error:
                 raise runtime.broken(error) from error
     except SystemFault as fault:
@@ -40,7 +39,8 @@ async def findings(
         )
 
 
-async def _look(name: str, at: Places, runtime: Runtime, now: float) -> list[Finding]:
+async def _look(name: str, hook: HaproxyHook, runtime: Runtime, now: float) -> list[Finding]:
+    at = places(name, hook)
     held = protocol.maps(await runtime.ask("show map"))
     tables = protocol.tables(await runtime.ask("show table"))
     missing = [path.name for path in at.maps if str(path) not in held]
@@ -54,7 +54,7 @@ async def _look(name: str, at: Places, runtime: Runtime, now: float) -> list[Fin
     found.append(_gate(name, int(seen[1]) if seen and seen[1].isdigit() else 0, now))
     servers = protocol.servers(await runtime.ask("show servers state"))
     found += _ways_past(name, at, servers)
-    return found
+    return [*found, _unidentified(name, hook)]
 
 
 def _gate(name: str, until: int, now: float) -> Finding:
@@ -67,6 +67,21 @@ def _gate(name: str, until: int, now: float) -> Finding:
         Severity.ERROR,
         "HAProxy lets nobody in: no agent says that its maps are right",
         "start `evict agent` beside it",
+    )
+
+
+def _unidentified(name: str, hook: HaproxyHook) -> Finding:
+    """NTLM and Kerberos sign in a connection: their name is in no header that HAProxy reads."""
+    if hook.unidentified == "refuse":
+        text = "NTLM and Kerberos are refused at the front: people come by Basic or by a form"
+        return _finding(name, "haproxy-unidentified", Severity.OK, text)
+    return _finding(
+        name,
+        "haproxy-unidentified",
+        Severity.WARNING,
+        "NTLM and Kerberos pass the front, which cannot tell whose they are: neither is such a"
+        " connection refused there nor ended; the product's other measures close it",
+        'unidentified = "refuse" where everybody can do Basic',
     )
 
 

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from evict.config.haproxy import HaproxyHook
-from evict.systems.cutting import Report
-from evict.systems.haproxy.cutter import Cutter, Pace
+from evict.systems.cutting import Report, RequestPace
+from evict.systems.haproxy.cutter import Cutter
 from evict.systems.haproxy.keeper import Keeper, Ledger, Tell
 from evict.systems.haproxy.places import places
 
@@ -31,7 +31,7 @@ class Hook:
         tell: Tell,
         spell: Callable[[str], Iterable[str]],
         report: Report,
-        pace: Pace | None = None,
+        pace: RequestPace | None = None,
     ) -> None:
         at = places(name, settings)
         self.name = name

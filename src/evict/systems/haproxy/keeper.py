@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps HAProxy's maps, and the map file, what the ledger says, whatever becomes of HAProxy.
 
-What is closed is pushed at once. Each second it is looked whether the process is still the one that
-was filled; one that is not has an empty gate and so lets nobody in until it is filled.
-
-Long: one loop, whose steps are read from top to bottom: load, follow, settle, push, look.
+One loop: load, follow one process, fill it, push, look. What is closed is pushed at once. Each
+second it is looked whether the process is still the one that was filled; one that is not has an
+empty gate and so lets nobody in until it is filled.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ import structlog
 from evict.config.haproxy import HaproxyHook
 from evict.core.errors import SystemFault
 from evict.systems.cutting import rest
-from evict.systems.haproxy import files
+from evict.systems.haproxy.closed import Closed, Complaints
 from evict.systems.haproxy.cookies import Cookies
-from evict.systems.haproxy.places import STATE, Places
-from evict.systems.haproxy.process import Mark, Process, key_of, set_gate
+from evict.systems.haproxy.places import Places
+from evict.systems.haproxy.process import Process, key_of, set_gate
 from evict.systems.haproxy.runtime import Runtime, pid_of
 
 LOOK_S: Final = 0.5
@@ -30,8 +29,6 @@ GLANCE_S: Final = 0.02
 """A connection that ended is seen within so long."""
 FIRST_RETRY_S: Final = 0.02
 LONGEST_RETRY_S: Final = 0.5
-FILE_PAUSE_S: Final = 0.2
-"""Between two writings of the map file."""
 _FEW: Final = 500
 """Cookies that are taken away in one look, so that what is closed meanwhile waits 20 ms at most."""
 
@@ -79,14 +76,12 @@ class Keeper:
         self._ledger = ledger
         self._tell = tell
         self._news = asyncio.Event()
-        self._file_news = asyncio.Event()
         self._urgent: list[str] = []
         self._settle = True
         self._cookies = Cookies(hook.state_file, life_s=hook.life_hours * 3600)
         self._taken = -1
-        self._mark = Mark()
-        self._keys: set[str] = set()
-        self.faults: dict[str, str] = {}
+        self._complaints = Complaints(name)
+        self._closed = Closed(at, self._complaints)
         self.current: Process | None = None
         self.elders: list[Process] = []
 
@@ -94,6 +89,11 @@ class Keeper:
     def processes(self) -> tuple[Process, ...]:
         """Those that may have requests, the newest first."""
         return (*([self.current] if self.current else []), *self.elders)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong now, by what it is about; "" where it was."""
+        return self._complaints.faults
 
     @property
     def cookies(self) -> int:
@@ -112,7 +112,7 @@ class Keeper:
     async def run(self) -> None:
         """Work until cancelled."""
         await self._load()
-        writing = asyncio.create_task(self._write_files())
+        writing = asyncio.create_task(self._closed.write_on())
         retry_s = FIRST_RETRY_S
         try:
             while True:
@@ -136,7 +136,7 @@ class Keeper:
         try:
             odd = await asyncio.to_thread(self._cookies.load)
         except OSError as error:
-            self._complain("state_file", f"{self._hook.state_file}: {error.strerror}")
+            self._complaints.complain("state_file", f"{self._hook.state_file}: {error.strerror}")
         else:
             if odd:
                 log.warning("haproxy.state-odd", system=self._name, lines=odd)
@@ -158,7 +158,7 @@ class Keeper:
         process, self.current = self.current, None
         if process is not None:
             process.drop()
-        if self._complain("runtime", why) or process is not None:
+        if self._complaints.complain("runtime", why) or process is not None:
             self._tell.lapsed(why)
 
     async def _follow(self) -> None:
@@ -174,7 +174,7 @@ class Keeper:
             process.drop()
             raise
         self.current = process
-        self._complain("runtime", "")
+        self._complaints.complain("runtime", "")
         while not await self._is_replaced(process):
             await self._look(process)
             await self._push_until(process, asyncio.get_running_loop().time() + LOOK_S)
@@ -185,11 +185,13 @@ class Keeper:
 
     async def _fill(self, process: Process) -> None:
         seq = self._take_all() if self._is_behind() else self._taken
-        await process.fill(self._keys, str(self._mark), self._cookies)
+        await process.fill(self._closed.keys, self._closed.mark, self._cookies)
         await process.learn(self._cookies)
-        await process.settle(self._keys)
+        await process.settle(self._closed.keys)
         await process.let_in(self._hook.lease_s)
-        log.info("haproxy.filled", system=self._name, closed=len(self._keys), cookies=self.cookies)
+        log.info(
+            "haproxy.filled", system=self._name, closed=len(self._closed.keys), cookies=self.cookies
+        )
         self._tell.enforces(seq)
 
     async def _push_until(self, process: Process, deadline: float) -> None:
@@ -206,10 +208,10 @@ class Keeper:
         seq = self._ledger.seq
         try:
             await self._everywhere(lambda process: process.close(urgent))
-            self._note(urgent)
-            if settle or len(self._keys) != len(self._ledger.closed):
+            self._closed.add(urgent)
+            if settle or len(self._closed.keys) != len(self._ledger.closed):
                 self._take_all()
-                await self._everywhere(lambda process: process.settle(self._keys))
+                await self._everywhere(lambda process: process.settle(self._closed.keys))
             else:
                 self._taken = seq
         except SystemFault:
@@ -231,28 +233,14 @@ class Keeper:
         elder.drop()
         self.elders.remove(elder)
 
-    def _note(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            if key not in self._keys:
-                self._keys.add(key)
-                self._mark.add(key)
-                self._file_news.set()
-
     def _is_behind(self) -> bool:
-        known = (self._taken, len(self._keys))
+        known = (self._taken, len(self._closed.keys))
         return self._settle or known != (self._ledger.seq, len(self._ledger.closed))
 
     def _take_all(self) -> int:
         """What the ledger says now."""
         self._settle, self._taken = False, self._ledger.seq
-        wanted = {key_of(form.decode()) for form in self._ledger.closed}
-        for key in self._keys - wanted:
-            self._mark.remove(key)
-        for key in wanted - self._keys:
-            self._mark.add(key)
-        if wanted != self._keys:
-            self._keys = wanted
-            self._file_news.set()
+        self._closed.take(self._ledger.closed)
         return self._taken
 
     async def _look(self, process: Process) -> None:
@@ -290,44 +278,13 @@ class Keeper:
             try:
                 await asyncio.to_thread(write)
             except OSError as error:
-                self._complain("state_file", f"{self._hook.state_file}: {error.strerror}")
+                self._complaints.complain(
+                    "state_file", f"{self._hook.state_file}: {error.strerror}"
+                )
             else:
-                self._complain("state_file", "")
+                self._complaints.complain("state_file", "")
 
     def _save_now(self) -> None:
         write = self._cookies.save()
         if write is not None:
             write()
-
-    async def _write_files(self) -> None:
-        """The map file follows the map; HAProxy reads it at its start."""
-        while True:
-            await self._file_news.wait()
-            self._file_news.clear()
-            keys, mark = list(self._keys), str(self._mark)
-            try:
-                await asyncio.to_thread(_write_map, self._at, keys, mark)
-            except OSError as error:
-                self._complain("map_file", f"{self._at.closed}: {error.strerror}")
-                self._file_news.set()
-                await asyncio.sleep(LONGEST_RETRY_S)
-            else:
-                self._complain("map_file", "")
-            await asyncio.sleep(FILE_PAUSE_S)
-
-    def _complain(self, about: str, text: str) -> bool:
-        """Say once what is wrong, and once that it is over; whether it was said now."""
-        if self.faults.get(about, "") == text:
-            return False
-        self.faults[about] = text
-        if text:
-            log.error("haproxy.fault", system=self._name, about=about, error=text)
-        else:
-            log.info("haproxy.fault-over", system=self._name, about=about)
-        return bool(text)
-
-
-def _write_map(at: Places, keys: list[str], mark: str) -> None:
-    lines = [f"{key} 1\n" for key in keys]
-    lines.append(f"{STATE} {mark}\n")
-    files.replace(at.closed, lines)

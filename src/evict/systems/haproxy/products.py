@@ -37,7 +37,8 @@ class Product(Struct, frozen=True, kw_only=True):
         domain: expression that reads a domain that the product joins to the name; "": none.
         signed_in: condition on the answer that says that the sign-in succeeded.
         strangers: whether a cookie is issued before the sign-in, which renews it.
-        renews: conditions of a request whose answer may renew the cookie of a session; "": none.
+        renews: conditions of a request whose answer may renew the cookie of a session, and which
+            is no sign-in by another path: a form that comes with somebody else's cookie; "": none.
         trusted_header: a header of the client's that the product could believe; "": none.
     """
 
@@ -81,6 +82,6 @@ PRODUCTS: Final = {
         body=_form("username"),
         user="req.body_param(username),url_dec(1)",
         signed_in="{ status 302 }",
-        renews="METH_GET",
+        renews=r"{ path -m reg -i '^(?!.*auth)[a-z0-9/._@-]++$' }",
     ),
 }

@@ -43,6 +43,9 @@ def backend_rules(product: Product, cookie: str, hook: HaproxyHook, at: Places) 
     """
     yield "# Who has a live request: by this table the agent finds what it ends."
     yield "stick-table type string len 330 size 200k expire 10s store conn_cur"
+    if hook.unidentified == "pass":
+        yield "# NTLM and Kerberos sign in a connection: it is lent to nobody else."
+        yield "http-reuse never"
     yield from _unreadable(product)
     yield from _door(product, cookie, at)
     yield from _same()
@@ -140,7 +143,7 @@ def _sign_in(product: Product, at: Places) -> Iterator[str]:
     if product.renews:
         yield (
             "http-request set-var(txn.evict_renew) bool(true)"
-            f" if {product.renews} evict_known !evict_authorized"
+            f" if evict_known !evict_authorized {product.renews}"
         )
 
 

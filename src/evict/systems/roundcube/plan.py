@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from evict.config.fronts import ends_requests
 from evict.config.roundcube import RoundcubeSection
 from evict.core.measure import Actor, Measure, Stage
 from evict.systems.roundcube.doors import Doors
@@ -33,6 +34,8 @@ def _front(section: RoundcubeSection, doors: Doors) -> Iterator[Measure]:
         " cookie it is, so nothing of it reaches Roundcube any more.",
         undo="A reinstatement in the ledger lets the front say yes again.",
     )
+    if not ends_requests(section.hook, section.haproxy):
+        return
     yield Measure(
         id=f"{section.name}:kick",
         system=section.name,

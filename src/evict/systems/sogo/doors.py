@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from evict.config.fronts import ends_requests
 from evict.config.sogo import SogoSection
 from evict.core.door import Credential, Door, Nature
 from evict.core.endpoint import Endpoint, Tls
@@ -73,6 +74,12 @@ def endpoints(section: SogoSection) -> tuple[Endpoint, ...]:
     )
 
 
+_GOES_ON: Final = (
+    "nothing at this front ends a request in flight: a held Ping goes on until it is answered; the"
+    " Sync after it is refused"
+)
+
+
 class Doors:
     """Names the doors of one configured SOGo."""
 
@@ -127,7 +134,9 @@ class Doors:
 
     def _session(self, door: Door) -> Expectation:
         if self._fronted:
-            return Expectation(door=door, predicted_s=REFUSED_WITHIN_S)
+            ends = ends_requests(self._section.hook, self._section.haproxy)
+            note = "" if ends or door != self.phone else _GOES_ON
+            return Expectation(door=door, predicted_s=REFUSED_WITHIN_S, note=note)
         if door == self.phone:
             if self._section.database_file is not None:
                 return Expectation(door=door, predicted_s=POLLS_S, note=_PING)

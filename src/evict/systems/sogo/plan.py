@@ -12,6 +12,7 @@ from typing import Unpack
 
 import msgspec
 
+from evict.config.fronts import ends_requests
 from evict.config.sogo import SogoSection
 from evict.core.door import Door
 from evict.core.making import More, measure
@@ -60,6 +61,8 @@ class Planner:
             actor=Actor.AGENT,
             undo="A reinstatement in the ledger lets the front say yes again.",
         )
+        if not ends_requests(self._section.hook, self._section.haproxy):
+            return
         yield self._measure(
             "kick",
             Stage.KICK,

@@ -81,11 +81,18 @@ def test_quarantine_is_asked_for_by_name_and_says_what_it_costs() -> None:
 
 
 def test_a_hook_refuses_and_kicks_at_the_front_first() -> None:
-    hook = ForwardAuthHook(listen="127.0.0.1:4003")
+    hook = ForwardAuthHook(listen="127.0.0.1:4003", runtime="/run/front.sock")
     first, second, *_ = planned(inventory(), hook=hook).values()
     assert (first.stage, first.actor) == (Stage.REFUSE, Actor.AGENT)
     assert (second.stage, second.actor) == (Stage.KICK, Actor.AGENT)
     assert {d.protocol for d in first.doors} == {"owa", "activesync", "ews", "mapi"}
+
+
+def test_a_front_that_can_end_no_request_is_not_asked_to() -> None:
+    """nginx: nobody would ever say that it was done."""
+    plan = planned(inventory(), hook=ForwardAuthHook(listen="127.0.0.1:4003"))
+    assert "refuse" in plan
+    assert "kick" not in plan
 
 
 def test_a_phone_is_blocked_before_its_partnership_is_removed() -> None:

@@ -126,12 +126,45 @@ def test_the_snippet_of_another_front_is_not_printed() -> None:
         snippet("caddy", site("nginx", SOGO))
 
 
+KEPT = {
+    "nginx": ("keepalive 32; }\nmap", True),
+    "caddy": ("keepalive off", False),
+    "traefik": ("maxIdleConnsPerHost: -1", False),
+    "envoy": ("max_requests_per_connection: 1", False),
+}
+
+
+@pytest.mark.parametrize("front", FRONTS)
+@pytest.mark.parametrize("unidentified", ["pass", "refuse"])
+def test_a_connection_that_somebody_may_have_signed_in_is_not_kept_for_others(
+    front: str, unidentified: str
+) -> None:
+    settings = ForwardAuthHook(listen="127.0.0.1:1", front=front, unidentified=unidentified)
+    site = Site(
+        name="mail",
+        host="mail.corp.test",
+        upstream="https://ex01.corp.test",
+        settings=settings,
+        product=OWA,
+    )
+    words, keeps = KEPT[front]
+    assert (words in snippet(front, site)) == (keeps == (unidentified == "refuse"))
+
+
 def test_certificates_of_the_server_behind_are_looked_at() -> None:
     behind = site("nginx", OWA, login_listen="127.0.0.1:4004", server_name="ex01.corp.test")
     text = snippet("nginx", Site(**{**_fields(behind), "upstream": "https://10.0.0.1"}))
     assert "proxy_ssl_verify on;" in text
     assert "proxy_ssl_name ex01.corp.test;" in text
     assert "proxy_ssl_verify" not in snippet("nginx", behind)
+
+
+def test_caddy_is_told_whose_certificate_the_server_behind_has() -> None:
+    fields = _fields(site("caddy", OWA, login_listen="127.0.0.1:4004", ca_file="/etc/ca.pem"))
+    text = snippet("caddy", Site(**{**fields, "upstream": "https://10.0.0.1"}))
+    assert "tls_server_name mail.corp.test\n" in text
+    assert "tls_trusted_ca_certs /etc/ca.pem\n" in text
+    assert "tls_" not in snippet("caddy", Site(**fields))
 
 
 def _fields(of: Site) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def test_what_is_configured_is_in_the_rules() -> None:
     assert "cadata" not in text
     assert "/m/mine_closed.map" in text
     assert "deny_status 401 if evict_authorized" not in text
+    assert "  http-reuse never\n" in text, "a connection that NTLM signed in is lent to others"
 
 
 def test_nobody_is_let_in_before_the_gate_was_asked() -> None:

@@ -30,6 +30,7 @@ from tests.unit.wire.test_roundcube import LOGIN_PAGE
 
 SECTION = RoundcubeSection(url="https://mail.corp.test/roundcube")
 HOOK = ForwardAuthHook(listen="127.0.0.1:1")
+ENDING_HOOK = structs.replace(HOOK, runtime="/run/balancer.sock")
 HAPROXY = HaproxyHook(runtime="/run/x.sock", map_folder=Path("/x"), state_file=Path("/x/cookies"))
 DSN = Secret(f"postgresql://roundcube:S3cret@{HOST}:9/roundcube")
 ORDER = Order(generation=1, commit_at=datetime.now(UTC), forms=("alice",))
@@ -60,7 +61,7 @@ def test_where_it_is_tried() -> None:
     assert at.server_name == "mail.corp.test"
 
 
-@pytest.mark.parametrize("front", [{"hook": HOOK}, {"haproxy": HAPROXY}])
+@pytest.mark.parametrize("front", [{"hook": ENDING_HOOK}, {"haproxy": HAPROXY}])
 async def test_a_front_shuts_the_gate_before_rows_are_deleted(
     alice: Account, front: dict[str, ForwardAuthHook | HaproxyHook]
 ) -> None:
@@ -77,6 +78,12 @@ async def test_a_front_shuts_the_gate_before_rows_are_deleted(
         "roundcube/roundcube-web/password": 0.05,
         "roundcube/roundcube-web/session": 0.05,
     }
+
+
+async def test_no_kick_is_awaited_at_a_front_that_can_end_nothing(alice: Account) -> None:
+    connector = RoundcubeConnector(structs.replace(SECTION, hook=HOOK), None)
+    seen = await connector.observe(alice, ORDER)
+    assert [m.id for m in connector.plan(alice, seen, ORDER)] == ["roundcube:refuse"]
 
 
 async def test_without_a_front_rows_are_deleted_after_the_directory_refuses(

@@ -19,6 +19,7 @@ from evict.systems.sogo.settings import Settings
 from tests.unit.systems.sogo.samples import FULL, ORDER, section, share
 
 HOOK = ForwardAuthHook(listen="127.0.0.1:4003")
+ENDING_HOOK = structs.replace(HOOK, runtime="/run/balancer.sock")
 WHOLE = section(memcached=("127.0.0.1:11211",), database_file=Path("/etc/evict/sogo.dsn"))
 
 
@@ -49,12 +50,19 @@ def test_what_is_done_is_not_planned_again() -> None:
 
 
 def test_a_front_comes_first() -> None:
-    hooked = structs.replace(WHOLE, hook=HOOK)
+    hooked = structs.replace(WHOLE, hook=ENDING_HOOK)
     refuse, kick, *rest = plan(FULL, hooked)
     assert (refuse.id, refuse.stage, refuse.actor) == ("sogo:refuse", Stage.REFUSE, Actor.AGENT)
     assert (kick.id, kick.stage, kick.actor) == ("sogo:kick", Stage.KICK, Actor.AGENT)
     assert tuple(rest) == plan(FULL)
     assert {d.credential for d in refuse.doors} == {Credential.PASSWORD, Credential.SESSION}
+
+
+def test_no_kick_is_awaited_at_a_front_that_can_end_nothing() -> None:
+    hooked = structs.replace(WHOLE, hook=HOOK)
+    assert [m.id for m in plan(FULL, hooked) if m.actor is Actor.AGENT] == ["sogo:refuse"]
+    ping = Doors(hooked).expectations(ORDER.commit_at)
+    assert any("goes on until it is answered" in e.note for e in ping)
 
 
 def test_what_others_have_is_left_unless_asked() -> None:
@@ -96,7 +104,7 @@ def test_a_row_that_gives_nothing_is_no_right() -> None:
 
 @pytest.mark.parametrize("fronted", [True, False])
 def test_every_door_is_promised_something(fronted: bool) -> None:  # noqa: FBT001 - a case
-    made = Doors(structs.replace(WHOLE, hook=HOOK if fronted else None))
+    made = Doors(structs.replace(WHOLE, hook=ENDING_HOOK if fronted else None))
     by_name = {e.door.name: e for e in made.expectations(ORDER.commit_at)}
     assert set(by_name) == {
         *(f"sogo/{p}/password" for p in ("sogo-web", "activesync", "caldav", "carddav")),
