@@ -12,13 +12,17 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from evict.config.audit import SYSLOG_PORT, SyslogSection
 from evict.config.exchange import ExchangeSection
 from evict.config.fields import settings
 from evict.config.forward_auth import ForwardAuthHook
 from evict.config.haproxy import HaproxyHook
-from evict.config.model import Config, DovecotSection, PostfixSection
+from evict.config.model import Config, DirectorySection, DovecotSection, PostfixSection
+from evict.config.notify_forms import find_in_notify
 from evict.config.problems import Key, Problem
+from evict.config.service import HttpSection
 from evict.config.sogo import SogoSection
+from evict.config.unattended import find_in_guard, find_in_watch
 
 _USERNAME_FORMAT: Final = re.compile(r"(?:[^%]|%L?[und])+")
 _SYSTEM_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -48,6 +52,11 @@ def find(config: Config) -> Iterator[Problem]:
     yield from _names(config)
     yield from _files(config, ())
     yield from _directory(config)
+    yield from find_in_watch(config.watch)
+    yield from find_in_guard(config.guard)
+    yield from find_in_notify(config.notify)
+    if config.notify.mail is not None:
+        yield from _address(config.notify.mail.server, ("notify", "mail", "server"), 587)
     for number, dovecot in enumerate(config.dovecot):
         yield from _dovecot(dovecot, ("dovecot", number))
     for number, postfix in enumerate(config.postfix):
@@ -58,6 +67,9 @@ def find(config: Config) -> Iterator[Problem]:
         yield from _sogo(sogo, ("sogo", number))
     for number, cube in enumerate(config.roundcube):
         yield from _front(cube.hook, cube.haproxy, ("roundcube", number))
+    yield from _http(config.http)
+    if config.audit.syslog is not None:
+        yield from _syslog(config.audit.syslog)
     if config.probes.source_addresses is not None:
         yield from _network(config.probes.source_addresses, ("probes", "source_addresses"))
 
@@ -104,6 +116,17 @@ def _directory(config: Config) -> Iterator[Problem]:
         yield from _address(server, ("directory", "servers"), LDAPS_PORT)
     if "=" not in config.directory.base_dn:
         yield Problem(key=("directory", "base_dn"), text="expected a DN such as DC=corp,DC=example")
+    if config.directory.product == "openldap":
+        yield from _openldap(config.directory)
+
+
+def _openldap(section: DirectorySection) -> Iterator[Problem]:
+    if "=" not in section.bind_user:
+        text = "OpenLDAP is bound to with a DN, such as cn=evict,ou=services,dc=corp,dc=example"
+        yield Problem(key=("directory", "bind_user"), text=text)
+    if section.openldap.disable_by == "attribute" and not section.openldap.disabled_attribute:
+        text = "needed where disable_by is attribute"
+        yield Problem(key=("directory", "openldap", "disabled_attribute"), text=text)
 
 
 def _dovecot(section: DovecotSection, key: Key) -> Iterator[Problem]:
@@ -165,6 +188,33 @@ def _front(hook: ForwardAuthHook | None, pushed: HaproxyHook | None, key: Key) -
         if hook.login_upstream is None:
             here = (*key, "hook", "login_upstream")
             yield Problem(key=here, text="missing; login_listen needs it")
+
+
+def _syslog(section: SyslogSection) -> Iterator[Problem]:
+    key: Key = ("audit", "syslog")
+    yield from _address(section.server, (*key, "server"), SYSLOG_PORT)
+    if section.key_file is not None and section.certificate_file is None:
+        yield Problem(key=(*key, "certificate_file"), text="missing; key_file needs it")
+
+
+def _http(section: HttpSection) -> Iterator[Problem]:
+    """Tokens go over it, so it is loopback or TLS; and an address, since it must be told which."""
+    for name, other in (("certificate_file", "key_file"), ("key_file", "certificate_file")):
+        if getattr(section, name) is None and getattr(section, other) is not None:
+            yield Problem(key=("http", name), text=f"missing; {other} needs it")
+    if section.listen is None:
+        return
+    key: Key = ("http", "listen")
+    try:
+        host, _ = host_port(section.listen)
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        text = f"expected an address and a port such as 127.0.0.1:9471, got {section.listen!r}"
+        yield Problem(key=key, text=text)
+        return
+    if not address.is_loopback and section.certificate_file is None:
+        text = "other than loopback needs certificate_file and key_file: tokens go over it"
+        yield Problem(key=key, text=text)
 
 
 def _address(text: str, key: Key, default_port: int | None = None) -> Iterator[Problem]:

@@ -12,14 +12,22 @@ Long: one list of settings, read from top to bottom like the file that it descri
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from evict.config.access import AccessSection
+from evict.config.audit import AuditSection
 from evict.config.exchange import ExchangeSection
+from evict.config.guard import GuardSection
 from evict.config.kinds import CREDENTIAL, CaFile, Port, ServerName
+from evict.config.notify import NotifySection
+from evict.config.openldap import OpenLdap
 from evict.config.roundcube import RoundcubeSection
+from evict.config.service import HttpSection
 from evict.config.sogo import SogoSection
+from evict.config.staying import StayingSection
+from evict.config.watch import WatchSection
 
 _SHOWN: Final = {"shown": True}
 
@@ -152,8 +160,11 @@ class Probes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DirectorySection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Active Directory domain."""
+    """The directory: an Active Directory domain (Samba's too), or OpenLDAP."""
 
+    product: Annotated[
+        Literal["active_directory", "openldap"], Meta(description="active_directory or openldap.")
+    ] = "active_directory"
     name: Annotated[str, Meta(description="Name in doors and reports.")] = "directory"
     servers: Annotated[
         tuple[str, ...],
@@ -209,6 +220,7 @@ class DirectorySection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, Meta(ge=1)] | None,
         Meta(description="Longest life of a Kerberos ticket; else 600, assumed.", examples=[600]),
     ] = None
+    openldap: OpenLdap = OpenLdap()
 
 
 class DovecotHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -362,6 +374,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     control: Control = Control()
     agent: Agent = Agent()
     protected: Protected = Protected()
+    guard: GuardSection = GuardSection()
+    access: AccessSection = AccessSection()
+    watch: WatchSection = WatchSection()
+    staying: StayingSection = StayingSection()
+    notify: NotifySection = NotifySection()
+    http: HttpSection = HttpSection()
+    audit: AuditSection = AuditSection()
     keys: Keys = Keys()
     evidence: Evidence = Evidence()
     probes: Probes = Probes()

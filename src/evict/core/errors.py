@@ -132,6 +132,21 @@ class LedgerFull(LedgerError):
     retry = Retry.LATER
 
 
+class AuditNotWritten(EvictError):
+    """The audit log could not be written: nothing is reopened, approved or handed out now."""
+
+    code = "audit-not-written"
+    exit_code = ExitCode.TEMPORARY
+    retry = Retry.LATER
+
+
+class AuditDamaged(EvictError):
+    """The audit log does not verify; the text says in which line."""
+
+    code = "audit-damaged"
+    exit_code = ExitCode.CONFIG
+
+
 class ServiceUnavailable(EvictError):
     """`evict serve` does not answer on its socket."""
 

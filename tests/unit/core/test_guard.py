@@ -5,7 +5,7 @@ import pytest
 
 from evict.core.account import Account
 from evict.core.errors import ConfigError, ExitCode, GuardRefused
-from evict.core.guard import refuse_protected
+from evict.core.guard import Protection, Shield, refuse_protected
 
 BOSS = Account(
     id="47c0b77b-0678-46b8-8899-edbe4c77b9e9",
@@ -79,3 +79,32 @@ def test_an_entry_that_can_protect_nobody_is_not_passed_over() -> None:
         refuse_protected(BOSS, ids=["boss"], names=(), groups=())
     with pytest.raises(ConfigError, match="names"):
         refuse_protected(BOSS, ids=(), names=["bo*"], groups=())
+
+
+@pytest.mark.parametrize(
+    "entry", [BOSS.id, f"{{{BOSS.id.upper()}}}", "BOSS", "corp\\boss", "the.boss@corp.test"]
+)
+def test_break_glass_is_found_by_its_id_and_by_each_name_and_comes_first(entry: str) -> None:
+    protection = Protection(
+        break_glass=[entry], ids=[BOSS.id], names=["boss"], own_account="boss@corp.test"
+    )
+    found = protection.of(BOSS)
+    assert found is not None
+    assert found.by is Shield.BREAK_GLASS
+
+
+@pytest.mark.parametrize("name", ["boss@corp.test", "BOSS", "CN=Boss,DC=corp,DC=test"])
+def test_the_account_evict_works_with_is_never_closed(name: str) -> None:
+    found = Protection(own_account=name, names=["boss"]).of(BOSS)
+    assert found is not None
+    assert found.by is Shield.OURS
+
+
+def test_a_list_without_anybody_keeps_nobody_from_being_closed() -> None:
+    assert Protection().of(BOSS) is None
+    assert Protection(break_glass=["other"], own_account="svc-evict").of(BOSS) is None
+
+
+def test_a_break_glass_entry_that_can_be_nobodys_is_not_passed_over() -> None:
+    with pytest.raises(ConfigError, match="break_glass"):
+        Protection(break_glass=["bo*"])
