@@ -18,10 +18,13 @@ from typing import Final
 
 import structlog
 
+from evict.agent.announced import Alarm
 from evict.agent.replica import Change, Replica
 from evict.core.errors import LedgerDamaged, RemoteProtocolError
 from evict.ledger.feed import (
+    ANNOUNCED,
     Acknowledge,
+    Announced,
     Beat,
     CutAgain,
     CutStep,
@@ -29,6 +32,7 @@ from evict.ledger.feed import (
     Frames,
     FromAgent,
     Hello,
+    Listed,
     decode_from_control,
     encode,
 )
@@ -73,9 +77,15 @@ class Follower:
         self._unsent = bytearray()
         self._lost = asyncio.Event()
         self._retry_s = FIRST_RETRY_S
+        self._alarm = Alarm(replica, self._reach)
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._alarm.run())
+            await self._follow()
+
+    async def _follow(self) -> None:
         try:
             while True:
                 try:
@@ -105,7 +115,15 @@ class Follower:
         self._arrived.register(sock, select.EPOLLIN)
         loop.add_reader(sock, self._read)
         replica = self._replica
-        self._queue(Hello(agent=self._agent, seq=replica.seq, hash=replica.hash, hooks=self._hooks))
+        self._queue(
+            Hello(
+                agent=self._agent,
+                seq=replica.seq,
+                hash=replica.hash,
+                hooks=self._hooks,
+                takes=(ANNOUNCED,),
+            )
+        )
         self._send()
 
     async def _beat_until_lost(self) -> None:
@@ -158,6 +176,8 @@ class Follower:
                     self._apply(message)
                 elif isinstance(message, CutAgain):
                     self._cut_again(message)
+                elif isinstance(message, Announced):
+                    self._announce(message)
         except (RemoteProtocolError, LedgerDamaged) as error:
             self._disconnect(error.text)
 
@@ -169,14 +189,30 @@ class Follower:
         self._retry_s = FIRST_RETRY_S
         self._cut(change)
 
+    def _announce(self, message: Announced) -> None:
+        change = self._replica.announce(message)
+        self._queue(Listed(number=message.number))
+        self._send()
+        self._alarm.changed()
+        self._cut(change)
+
+    def _reach(self) -> None:
+        """The instant of an announced leaver has come, whoever is away."""
+        change = self._replica.reach()
+        log.info("announced.reached", accounts=len(change.revoked))
+        self._cut(change)
+
     def _cut_again(self, message: CutAgain) -> None:
         leaver = self._replica.leaver(message.seq)
         if leaver is not None:
             self._cut(Change(revoked=(leaver,), reinstated=()))
 
     def report(self, step: CutStep) -> None:
-        """Tell the control plane, together with what else is told in this turn of the loop."""
-        if self._socket is None:
+        """Tell the control plane, together with what else is told in this turn of the loop.
+
+        Of an announced leaver without an entry there is no case that it could be told for.
+        """
+        if self._socket is None or step.seq == 0:
             return
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._send)

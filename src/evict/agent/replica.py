@@ -10,12 +10,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from evict.agent.announced import Announcements
 from evict.agent.naming import spellings
 from evict.core.errors import LedgerDamaged
 from evict.core.names import MAX_LENGTH
 from evict.core.revocation import Body, Kind
 from evict.ledger.chain import Verifier
-from evict.ledger.feed import Entries, WireEntry
+from evict.ledger.feed import Announced, Announcement, Entries, WireEntry
 
 _PLAIN: Final = (string.ascii_letters + string.digits + "._-@\\").encode("ascii")
 """A name of these alone, without a dot at the end, is canonical but for its case."""
@@ -29,7 +30,7 @@ class Leaver(Struct, frozen=True, kw_only=True):
     """One account that stands revoked, for the cutters.
 
     Attributes:
-        seq: of the entry that revoked it.
+        seq: of the entry that revoked it; 0: its announced instant has come, and no entry yet.
         forms: canonical login forms.
     """
 
@@ -69,13 +70,11 @@ class _View:
             return body
         before = self.held.pop(body.account, None)
         if before is not None:
-            self._release(before.forms)
+            self.release(before.forms)
         forms = entry.forms or (before.forms if before else ())
         if body.kind is Kind.REVOCATION:
             self.held[body.account] = Leaver(account=body.account, seq=body.seq, forms=forms)
-            for form in forms:
-                key = form.encode()
-                self.closed[key] = self.closed.get(key, 0) + 1
+            self.refuse(forms)
         elif body.tickets_dead_until is not None:
             until = body.tickets_dead_until.timestamp()
             for form in {*forms, *(before.forms if before else ())}:
@@ -83,7 +82,12 @@ class _View:
                 self.tickets[key] = max(until, self.tickets.get(key, until))
         return body
 
-    def _release(self, forms: Iterable[str]) -> None:
+    def refuse(self, forms: Iterable[str]) -> None:
+        for form in forms:
+            key = form.encode()
+            self.closed[key] = self.closed.get(key, 0) + 1
+
+    def release(self, forms: Iterable[str]) -> None:
         for form in forms:
             key = form.encode()
             left = self.closed[key] - 1
@@ -93,12 +97,17 @@ class _View:
                 del self.closed[key]
 
 
+def _announced(one: Announcement) -> Leaver:
+    return Leaver(account=one.account, seq=0, forms=one.forms)
+
+
 class Replica:
     """Applies verified runs of the feed and decides about login names.
 
     Args:
         separators: the estate's `auth_master_user_separator` characters, all servers together.
-        clock: wall clock, POSIX seconds; decides only about tickets of reinstated accounts.
+        clock: wall clock, POSIX seconds; decides about tickets of reinstated accounts and about
+            announced instants.
     """
 
     def __init__(self, *, separators: str = "", clock: Callable[[], float] = time.time) -> None:
@@ -107,6 +116,7 @@ class Replica:
         self._clock = clock
         self._ready = False
         self._known: dict[bytes, tuple[bytes, ...]] = {}
+        self._announced = Announcements()
         self._see(_View())
 
     def _see(self, view: _View) -> None:
@@ -121,7 +131,7 @@ class Replica:
 
     @property
     def closed(self) -> Collection[bytes]:
-        """Every canonical form that stands revoked now; it changes with what is applied."""
+        """Every canonical form that is refused now, by an entry or by an announced instant."""
         return self._closed
 
     @property
@@ -149,13 +159,59 @@ class Replica:
             LedgerDamaged: an entry does not extend the head; a chain sent as a whole is not a
                 continuation of what is known and no adoption says why. What is known stays.
         """
-        view = _View() if run.whole else self._view
-        bodies = [view.extend(entry) for entry in run.entries]
         if run.whole:
+            view = _View()
+            bodies = [view.extend(entry) for entry in run.entries]
             self._refuse_rollback(view, run.entries)
+            for one in self._announced.counted:
+                view.refuse(one.forms)
             self._see(view)
+            for body in bodies:
+                self._supersede(body)
+        else:
+            bodies = []
+            for entry in run.entries:
+                bodies.append(self._view.extend(entry))
+                self._supersede(bodies[-1])
         self._ready = self._ready or run.caught_up
         return self._change(bodies)
+
+    def _supersede(self, body: Body) -> None:
+        """The entry is counted already, so nobody comes in between."""
+        for one in self._announced.superseded_by(body):
+            self._view.release(one.forms)
+
+    @property
+    def next_instant(self) -> float | None:
+        """POSIX time of the next announced instant that has not come yet."""
+        return self._announced.next_at
+
+    def announce(self, message: Announced) -> Change:
+        """Take another list of announced leavers: who was refused by the one before alone is not.
+
+        Whose instant has come already is refused at once.
+        """
+        gone = self._announced.replace(message.people)
+        change = self.reach()
+        for one in gone:
+            self._view.release(one.forms)
+        stay = {*self._view.held, *(one.account for one in self._announced.counted)}
+        spared = dict.fromkeys(one.account for one in gone if one.account not in stay)
+        return Change(revoked=change.revoked, reinstated=tuple(spared))
+
+    def reach(self) -> Change:
+        """Refuse everybody whose announced instant has come; whom that closed.
+
+        An account that stands revoked by an entry stays so by that alone.
+        """
+        revoked: list[Leaver] = []
+        for one in self._announced.reach(self._clock()):
+            counted = one.account not in self._view.held
+            self._announced.count(one, seq=self.seq, counted=counted)
+            if counted:
+                self._view.refuse(one.forms)
+                revoked.append(_announced(one))
+        return Change(revoked=tuple(revoked), reinstated=())
 
     def _change(self, bodies: Sequence[Body]) -> Change:
         touched = dict.fromkeys(b.account for b in bodies if b.kind is not Kind.ADOPTION)

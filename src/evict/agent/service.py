@@ -33,9 +33,15 @@ from evict.systems.postfix import hook as postfix
 log = structlog.get_logger()
 
 
-async def run_agent(config: Config, stop: asyncio.Event) -> None:
-    """Run until `stop` is set. Raises `ConfigError` where a key or an address cannot be had."""
-    running = asyncio.create_task(_Agent(config).run())
+async def run_agent(
+    config: Config, stop: asyncio.Event, *, listening: Callable[[], object] | None = None
+) -> None:
+    """Run until `stop` is set. Raises `ConfigError` where a key or an address cannot be had.
+
+    Args:
+        listening: called once every hook listens.
+    """
+    running = asyncio.create_task(_Agent(config).run(listening))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -117,13 +123,15 @@ class _Agent:
         for fed in self._fronts.fed:
             fed()
 
-    async def run(self) -> None:
+    async def run(self, listening: Callable[[], object] | None) -> None:
         try:
             for hook in self._hooks:
                 await hook.start()
             if self._pause is not None:
                 await self._pause.start()
             log.info("agent.listening", hooks=[hook.name for hook in self._hooks])
+            if listening is not None:
+                listening()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follower.run())
                 for cutter in self._cutters:

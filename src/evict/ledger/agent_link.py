@@ -13,12 +13,14 @@ import structlog
 
 from evict.core.errors import LedgerError, RemoteProtocolError
 from evict.ledger.feed import (
+    ANNOUNCED,
     Acknowledge,
     CutStep,
     Entries,
     Frames,
     FromAgent,
     Hello,
+    Listed,
     decode_from_agent,
     encode,
 )
@@ -46,6 +48,7 @@ class Hall(Protocol):
     def greeted(self, link: AgentLink) -> None: ...
     def acknowledged(self, link: AgentLink, message: Acknowledge) -> None: ...
     def cut(self, link: AgentLink, step: CutStep) -> None: ...
+    def listed(self, link: AgentLink) -> None: ...
 
 
 class AgentLink:
@@ -65,6 +68,8 @@ class AgentLink:
         self.name = ""
         self.hooks: tuple[str, ...] = ()
         self.forked = False
+        self.takes_announcements = False
+        self.listed = 0
         self.connected_at = self.last_heard_at = datetime.now(UTC)
         self._reader = reader
         self._writer = writer
@@ -76,6 +81,7 @@ class AgentLink:
         self._live = False
         self._behind = asyncio.Event()
         self._later: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._announced = b""
 
     async def serve(self) -> None:
         """From its hello to its end; returns when the connection is over."""
@@ -104,6 +110,20 @@ class AgentLink:
             self._writer.write(frame)
         else:
             self._later.append(frame)
+
+    def announce(self, frame: bytes) -> None:
+        """Write the newest list of announced leavers, to one that lags once it has every entry.
+
+        So an entry that carries an announcement out is there before the list without it.
+        """
+        if not self.takes_announcements:
+            return
+        if self._live and self._unsent() < MAX_UNSENT:
+            self._writer.write(frame)
+        else:
+            self._announced = frame
+            self._live = False
+            self._behind.set()
 
     def push(self, frame: bytes, *, first: int, last: int) -> None:
         """Write entries just stored, or leave them to the feeder; never waits."""
@@ -141,6 +161,7 @@ class AgentLink:
             raise RemoteProtocolError("an agent has a printable name", system="feed")
         known = await self._ledger.hash_at(hello.seq) if hello.seq >= 0 else None
         self.name, self.hooks = hello.agent, hello.hooks
+        self.takes_announcements = ANNOUNCED in hello.takes
         self.forked = hello.seq != 0 and known != hello.hash
         self._hall.greeted(self)
         return hello, rest
@@ -152,6 +173,9 @@ class AgentLink:
         while True:
             while self._sent < self._hall.newest:
                 await self._send_missing(whole=False)
+            if self._announced:
+                await self._send_announced()
+                continue
             self._live = True
             self._behind.clear()
             while self._later:
@@ -173,6 +197,12 @@ class AgentLink:
         async with asyncio.timeout(STALL_S):
             await self._writer.drain()
 
+    async def _send_announced(self) -> None:
+        frame, self._announced = self._announced, b""
+        self._writer.write(frame)
+        async with asyncio.timeout(STALL_S):
+            await self._writer.drain()
+
     async def _listen(self, messages: list[FromAgent]) -> None:
         while True:
             for message in messages:
@@ -189,6 +219,9 @@ class AgentLink:
                 self._hall.acknowledged(self, message)
             case CutStep():
                 self._hall.cut(self, message)
+            case Listed():
+                self.listed = message.number
+                self._hall.listed(self)
             case Hello():
                 raise RemoteProtocolError("a second hello", system="feed")
 

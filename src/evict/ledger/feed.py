@@ -21,13 +21,20 @@ MAX_FRAME: Final = 64 * 1024 * 1024
 
 
 class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
-    """Agent: who it is and how far its replica reaches (seq 0 and hash b"": it has none)."""
+    """Agent: who it is and how far its replica reaches (seq 0 and hash b"": it has none).
+
+    Attributes:
+        version: of what both sides must understand; 1.
+        takes: tags of further messages that it understands: others are not sent to it, and an
+            older control plane passes over this field.
+    """
 
     agent: str
     seq: int
     hash: bytes
     hooks: tuple[str, ...]
     version: int = 1
+    takes: tuple[str, ...] = ()
 
 
 class WireEntry(Struct, frozen=True, kw_only=True, array_like=True):
@@ -93,8 +100,46 @@ class CutAgain(Struct, frozen=True, kw_only=True, tag="cut-again"):
     seq: int
 
 
-FromAgent = Hello | Acknowledge | CutStep | Beat
-FromControl = Entries | Beat | CutAgain
+class Announcement(Struct, frozen=True, kw_only=True, array_like=True):
+    """One account that is to be refused from an instant on, whoever is away by then.
+
+    Attributes:
+        id: of the schedule.
+        forms: canonical login forms.
+        at: aware UTC.
+    """
+
+    id: str
+    account: str
+    forms: tuple[str, ...]
+    at: datetime
+
+
+ANNOUNCED: Final = "announced"
+
+
+class Announced(Struct, frozen=True, kw_only=True, tag=ANNOUNCED):
+    """Control plane: the whole list of announced leavers; it takes the place of the one before.
+
+    Sent to agents that take it, when they have every entry, and at each change. Who is not on it
+    any more is let in again, unless an entry says otherwise.
+
+    Attributes:
+        number: of this list, counted by the control plane since its start; for `Listed`.
+    """
+
+    number: int
+    people: tuple[Announcement, ...]
+
+
+class Listed(Struct, frozen=True, kw_only=True, tag="listed"):
+    """Agent: it has this list of announced leavers, and refuses each from its instant on."""
+
+    number: int
+
+
+FromAgent = Hello | Acknowledge | CutStep | Beat | Listed
+FromControl = Entries | Beat | CutAgain | Announced
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _agent_decoder: Final[msgspec.msgpack.Decoder[FromAgent]] = msgspec.msgpack.Decoder(FromAgent)

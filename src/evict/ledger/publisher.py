@@ -9,9 +9,6 @@ neither the append nor the others.
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import socket
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
@@ -24,11 +21,21 @@ from msgspec import Struct
 from evict.core.errors import ConfigError
 from evict.core.revocation import Entry
 from evict.ledger.agent_link import AgentLink
-from evict.ledger.feed import Acknowledge, Beat, CutAgain, CutStep, Entries, WireEntry, encode
+from evict.ledger.feed import (
+    Acknowledge,
+    Announced,
+    Announcement,
+    Beat,
+    CutAgain,
+    CutStep,
+    Entries,
+    WireEntry,
+    encode,
+)
+from evict.ledger.feed_socket import listen
 from evict.ledger.service import Ledger
 
 BEAT_S: Final = 2.0
-SOCKET_MODE: Final = 0o660
 REMEMBERED: Final = 4096
 """Pushes whose instants are remembered."""
 
@@ -47,6 +54,7 @@ class AgentState(Struct, frozen=True, kw_only=True):
         acknowledged_at: by the agent's own clock.
         connected_at, last_heard_at: by ours.
         forked: it came with entries that this ledger does not have: entries were lost here.
+        listed: it has the newest list of announced leavers.
     """
 
     name: str
@@ -56,6 +64,7 @@ class AgentState(Struct, frozen=True, kw_only=True):
     connected_at: datetime
     last_heard_at: datetime
     forked: bool
+    listed: bool = False
 
 
 class _Push(Struct, frozen=True):
@@ -95,13 +104,15 @@ class Publisher:
         self._lost: dict[str, AgentLink] = {}
         self._pushes: deque[_Push] = deque(maxlen=REMEMBERED)
         self._news = asyncio.Event()
+        self._announced = b""
+        self._announced_number = 0
         self.newest = ledger.head.seq
         """How far entries were announced to this publisher."""
 
     async def start(self) -> None:
         """Listen. Raises `ConfigError` where the socket cannot be made, or is somebody else's."""
         try:
-            sock = _listen(self._path, self._group)
+            sock = listen(self._path, self._group)
         except OSError as error:
             raise ConfigError(f"the feed's socket {self._path} cannot be made: {error}") from error
         self.newest = self._ledger.head.seq
@@ -125,19 +136,50 @@ class Publisher:
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
 
+    @property
+    def lives(self) -> bool:
+        """Whether it beats: what agents take for a sign that they are told everything."""
+        return self._beating is not None and not self._beating.done()
+
     def agents(self) -> tuple[AgentState, ...]:
         """The agents that are connected now."""
-        return tuple(_state(link) for link in self._links.values())
+        return tuple(self._state(link) for link in self._links.values())
 
     def lost_agents(self) -> tuple[AgentState, ...]:
         """Agents that were connected once: they go on by their last view, wherever they are."""
-        return tuple(_state(link) for link in self._lost.values())
+        return tuple(self._state(link) for link in self._lost.values())
 
     def cut_again(self, seq: int) -> None:
         """Ask every agent to run its cutters once more for this entry's account."""
         frame = encode(CutAgain(seq=seq))
         for link in self._links.values():
             link.say(frame)
+
+    def announce(self, people: Sequence[Announcement]) -> int:
+        """Give every agent this list of announced leavers in the place of the one before.
+
+        Before the first call no agent is told anything: each keeps the list that it has. Returns
+        the list's number.
+        """
+        self._announced_number += 1
+        self._announced = encode(Announced(number=self._announced_number, people=tuple(people)))
+        for link in self._links.values():
+            link.announce(self._announced)
+        return self._announced_number
+
+    async def wait_listed(self, number: int, timeout_s: float) -> frozenset[str]:
+        """Wait until every connected agent that takes it has this list; whoever has it then."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while any(
+                    link.takes_announcements and link.listed < number
+                    for link in self._links.values()
+                ):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pass
+        return frozenset(name for name, link in self._links.items() if link.listed >= number)
 
     def published_at(self, seq: int) -> datetime | None:
         """When this entry was written to the agents that were connected then; our clock."""
@@ -209,6 +251,8 @@ class Publisher:
             link.remember(before)
             before.abort()
         self._links[link.name] = link
+        if self._announced:
+            link.announce(self._announced)
         if link.forked:
             log.error("feed.forked", agent=link.name, seq=self.newest)
 
@@ -217,45 +261,23 @@ class Publisher:
         if self._on_acknowledge is not None:
             self._on_acknowledge(link.name, link.hooks, message.seq)
 
+    def listed(self, link: AgentLink) -> None:
+        log.debug("feed.listed", agent=link.name, number=link.listed)
+        self._news.set()
+
     def cut(self, link: AgentLink, step: CutStep) -> None:
         if self._on_cut is not None:
             self._on_cut(link.name, link.hooks, step)
 
-
-def _state(link: AgentLink) -> AgentState:
-    seq, at = link.newest_acknowledgement
-    return AgentState(
-        name=link.name,
-        hooks=link.hooks,
-        acknowledged_seq=seq,
-        acknowledged_at=at,
-        connected_at=link.connected_at,
-        last_heard_at=link.last_heard_at,
-        forked=link.forked,
-    )
-
-
-def _listen(path: Path, group: str | None) -> socket.socket:
-    """Bind with nobody allowed in, set who may, and only then listen."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        try:
-            sock.connect(str(path))
-        except OSError:
-            path.unlink(missing_ok=True)  # left by a process that was killed
-        else:
-            raise ConfigError(f"another process serves the feed at {path}")
-        sock.close()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(before)
-        if group is not None:
-            shutil.chown(path, group=group)
-        path.chmod(SOCKET_MODE)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def _state(self, link: AgentLink) -> AgentState:
+        seq, at = link.newest_acknowledgement
+        return AgentState(
+            name=link.name,
+            hooks=link.hooks,
+            acknowledged_seq=seq,
+            acknowledged_at=at,
+            connected_at=link.connected_at,
+            last_heard_at=link.last_heard_at,
+            forked=link.forked,
+            listed=0 < self._announced_number == link.listed,
+        )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -42,6 +43,7 @@ class Ledger:
         self._thread = thread
         self._listeners: list[Listener] = []
         self._waiting = 0
+        self.on_appended: Callable[[float], None] = _nobody_measures
         self._idle = asyncio.Event()
         self._due = asyncio.Event()
         self._tidying = asyncio.create_task(self._tidy(), name="ledger checkpoints")
@@ -98,11 +100,17 @@ class Ledger:
 
     async def append(self, order: LedgerOrder) -> Receipt:
         """Raises as `LedgerStore.append_many`."""
-        return await self._run(self._store.append, order)
+        began = time.perf_counter()
+        receipt = await self._run(self._store.append, order)
+        self.on_appended(time.perf_counter() - began)
+        return receipt
 
     async def append_many(self, orders: Sequence[LedgerOrder]) -> list[Receipt]:
         """All or none. Raises as `LedgerStore.append_many`."""
-        return await self._run(self._store.append_many, orders)
+        began = time.perf_counter()
+        receipts = await self._run(self._store.append_many, orders)
+        self.on_appended(time.perf_counter() - began)
+        return receipts
 
     async def entries_since(self, seq: int) -> list[Entry]:
         """Entries after `seq`, oldest first."""
@@ -118,6 +126,10 @@ class Ledger:
     async def hash_at(self, seq: int) -> bytes | None:
         return await self._run(self._store.hash_at, seq)
 
+    async def entry(self, seq: int) -> Entry:
+        """One entry that there is."""
+        return await self._run(self._store.entry, seq)
+
     async def personal(self, seq: int) -> Personal | None:
         return await self._run(self._store.personal, seq)
 
@@ -129,6 +141,14 @@ class Ledger:
         """The entries of revocations in force whose case is not at rest, oldest first."""
         cases = await self._run(self._store.journal.open_cases)
         return [await self._run(self._store.entry, case.seq) for case in cases if case.revoked]
+
+    async def unfinished_count(self) -> int:
+        """How many cases are not at rest."""
+        return len(await self._run(self._store.journal.open_cases))
+
+    async def shelf_count(self, name: str) -> int:
+        """How many things lie on that shelf."""
+        return await self._run(self._store.shelves.count, name)
 
     async def verify(self) -> Head:
         """Read the chain from the disk again and check every link.
@@ -194,3 +214,7 @@ class Ledger:
             self._due.clear()
             if not await self._run(database.checkpoint):
                 await asyncio.sleep(_RETRY_S)
+
+
+def _nobody_measures(_: float) -> None:
+    """How long an append took is told to nobody."""

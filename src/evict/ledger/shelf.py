@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _GET: Final = "SELECT id, value FROM shelves WHERE shelf = ? AND id = ?"
 _ALL: Final = "SELECT id, value FROM shelves WHERE shelf = ? ORDER BY id"
+_COUNT: Final = "SELECT count(*) FROM shelves WHERE shelf = ?"
 _PUT: Final = "INSERT OR REPLACE INTO shelves (shelf, id, account, value) VALUES (?, ?, ?, ?)"
 _REMOVE: Final = "DELETE FROM shelves WHERE shelf = ? AND id = ?"
 
@@ -44,6 +45,10 @@ class Shelves:
     def all(self, shelf: str) -> dict[str, bytes]:
         """Everything on it, by id, in the order of the ids."""
         return {str(i): _bytes(v) for i, v in self._database.read(_ALL, (shelf,))}
+
+    def count(self, shelf: str) -> int:
+        """How many things lie on it."""
+        return int(str(self._database.read(_COUNT, (shelf,))[0][0]))
 
     def change(self, shelf: str, put: Sequence[Put], remove: Sequence[str]) -> None:
         """Remove and keep, all in one durable transaction."""

@@ -12,12 +12,15 @@ from evict.core.revocation import Body, Kind
 from evict.ledger.chain import GENESIS, encode_body, entry_hash
 from evict.ledger.feed import (
     Acknowledge,
+    Announced,
+    Announcement,
     CutStep,
     Entries,
     Frames,
     FromAgent,
     FromControl,
     Hello,
+    Listed,
     WireEntry,
     decode_from_agent,
     encode,
@@ -79,6 +82,14 @@ def push(*entries: WireEntry) -> Entries:
     return Entries(entries=entries, whole=False, caught_up=True)
 
 
+def announced(*people: Announcement, number: int = 1) -> Announced:
+    return Announced(number=number, people=people)
+
+
+def leaves(account: str, at: datetime, *forms: str, schedule: str = "") -> Announcement:
+    return Announcement(id=schedule or f"s-{account}", account=account, forms=forms, at=at)
+
+
 class FakeControl:
     """Speaks the control plane's end of the feed; keeps what agents said."""
 
@@ -132,6 +143,9 @@ class FakeControl:
 
     async def acknowledged(self, seq: int) -> None:
         await self._until(lambda m: isinstance(m, Acknowledge) and m.seq >= seq)
+
+    async def listed(self, number: int) -> None:
+        await self._until(lambda m: isinstance(m, Listed) and m.number == number)
 
     async def step(self, seq: int, step: str) -> CutStep:
         found = await self._until(

@@ -45,7 +45,9 @@ async def test_a_new_agent_says_that_it_has_nothing_and_takes_the_snapshot(tmp_p
         following(control.path) as agent,
     ):
         await control.acknowledged(1)
-        assert control.said[0] == Hello(agent="agent-1", seq=0, hash=b"", hooks=("dovecot",))
+        assert control.said[0] == Hello(
+            agent="agent-1", seq=0, hash=b"", hooks=("dovecot",), takes=("announced",)
+        )
         assert agent.replica.decide(b"alice") is False
         assert [leaver.account for leaver in agent.cuts[0].revoked] == ["id-1"]
 
