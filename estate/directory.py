@@ -44,6 +44,9 @@ _ADMINSDHOLDER: Final = (
 """Nothing is inherited. Quirk: Samba 4.17 has no process that stamps it, so the estate does."""
 
 
+_DELETED_OBJECTS: Final = "O:SYG:SYD:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)"
+
+
 def make(layout: Layout) -> None:
     """Provision the domain CORP.TEST and fill it."""
     _provision(layout)
@@ -52,6 +55,7 @@ def make(layout: Layout) -> None:
     _modify(layout, _policy() + _services())
     for right, guid in _RIGHTS_OF_EVICT:
         grant(layout, PEOPLE_DN, right, guid)
+    show_deleted(layout)
     _modify(layout, _people())
     for service in ("imap", "pop", "sieve", "smtp"):
         run(
@@ -67,6 +71,16 @@ def grant(layout: Layout, dn: str, right: str, guid: str) -> None:
         *("samba-tool", "dsacl", "set", "-s", layout.smb_conf, f"--objectdn={dn}"),
         f"--sddl=(OA;CIIO;{right};{guid};{_USER_CLASS};{sid})",
     )
+
+
+def show_deleted(layout: Layout) -> None:
+    """Let svc-evict look into Deleted Objects, or no deletion is shown to it.
+
+    The list is the container's own of a fresh domain, with one entry more.
+    """
+    dn, sid = f"CN=Deleted Objects,{BASE_DN}", _sid(layout, "svc-evict")
+    sddl = f"{_DELETED_OBJECTS}(A;;RPLC;;;{sid})"
+    _modify(layout, ldif.modify(dn, {"nTSecurityDescriptor": sddl}), "--show-deleted")
 
 
 def _provision(layout: Layout) -> None:
@@ -108,10 +122,10 @@ def _people() -> str:
     )
 
 
-def _modify(layout: Layout, changes: str) -> None:
+def _modify(layout: Layout, changes: str, *options: str) -> None:
     path = layout.state / "samba" / "changes.ldif"
     write(path, changes, 0o600)
-    run("ldbmodify", "-H", layout.sam, path)
+    run("ldbmodify", *options, "-H", layout.sam, path)
     path.unlink()
 
 

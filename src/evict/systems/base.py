@@ -7,15 +7,19 @@ a `SystemFault`, so that one dead server never hides another.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
+from evict.config.watch import WatchSection
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint
+from evict.core.errors import RemoteProtocolError
 from evict.core.exposure import Exposure, Finding
 from evict.core.measure import BeforeImage, Effect, Measure
+from evict.core.presence import Presence
 from evict.core.secret import Secret
 from evict.core.sighting import Sighting
 from evict.core.verdict import Expectation
@@ -123,3 +127,49 @@ class Directory(Connector, Protocol):
         None of before is taken any more. Returns False where the directory will not ask for
         another one (its password never expires).
         """
+
+    def watch(self, rules: WatchSection) -> DirectoryWatch:
+        """A watch over all accounts below its base, on connections of its own."""
+
+
+class PositionLost(RemoteProtocolError):
+    """The directory does not take up at this position: everything has to be compared anew."""
+
+    code = "position-lost"
+
+
+class Glimpse(Struct, frozen=True, kw_only=True):
+    """One answer of a directory that is watched.
+
+    Attributes:
+        presences: whole records, read after the change was seen, each account once.
+        position: from where to go on, to be stored once the presences were dealt with; opaque,
+            bound to the server that gave it; b"" in all but the last answer of a whole reading.
+    """
+
+    presences: tuple[Presence, ...]
+    position: bytes = b""
+
+
+class DirectoryWatch(Protocol):
+    """A directory's word on who is there, as it changes. Every method may raise a `SystemFault`.
+
+    An answer that is short, refused, referred elsewhere or of another domain is an error, never
+    a `Glimpse`: absence closes nobody.
+    """
+
+    def everybody(self) -> AsyncIterator[Glimpse]:
+        """All accounts, page by page, tombstones included; the last one carries the position."""
+
+    async def since(self, position: bytes) -> Glimpse:
+        """What changed since; the same position again where nothing did.
+
+        Raises:
+            PositionLost: the cookie is of another server, too old, or unreadable.
+        """
+
+    async def hint(self, timeout_s: float) -> None:
+        """Return as soon as something may have changed, or after the time; never an error."""
+
+    async def close(self) -> None:
+        """End connections."""

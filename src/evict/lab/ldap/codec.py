@@ -163,17 +163,22 @@ def text(value: object) -> str:
 
 def page_request(value: bytes) -> tuple[int, bytes]:
     """Size and cookie of a paged-results control (RFC 2696 section 2). Raises `Malformed`."""
-    check_shape(value)
-    try:
-        pair, _ = pureber.berDecodeObject(_Quiet(), value)
-    except _TROUBLE as error:
-        raise Malformed("no paged results control") from error
-    if not isinstance(pair, pureber.BERSequence) or len(pair) != 2:
-        raise Malformed("no paged results control")
-    size, cookie = pair
+    size, cookie = fields_of(value, 2)
     if not isinstance(size, pureber.BERInteger) or not isinstance(cookie, pureber.BEROctetString):
         raise Malformed("no paged results control")
     return size.value, octets(cookie.value)
+
+
+def fields_of(value: bytes, count: int) -> list[pureber.BERBase]:
+    """The fields of a control's value. Raises `Malformed`."""
+    check_shape(value)
+    try:
+        fields, _ = pureber.berDecodeObject(_Quiet(), value)
+    except _TROUBLE as error:
+        raise Malformed("no value of this control") from error
+    if not isinstance(fields, pureber.BERSequence) or len(fields) != count:
+        raise Malformed("no value of this control")
+    return list(fields)
 
 
 def page_answer(cookie: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import Final
 
 from anyldap.protocols import pureber, pureldap
 
-from evict.lab.ldap import codec, results, root
+from evict.lab.ldap import codec, dirsync, results, root
 from evict.lab.ldap.binding import bind
 from evict.lab.ldap.codec import Control, Malformed, Message
 from evict.lab.ldap.matching import equal
@@ -128,6 +128,10 @@ class Conversation:
     def _page(
         self, request: pureldap.LDAPSearchRequest, controls: list[Control]
     ) -> tuple[Page, list[Control]]:
+        asked = next((value for oid, _, value in controls if oid == root.DIRSYNC), None)
+        if asked is not None:
+            page, more = self._searches.changed(request, dirsync.request(asked))
+            return page, [(root.DIRSYNC, 0, dirsync.answer(more=more, cookie=page.cookie))]
         wanted = next((value for oid, _, value in controls if oid == root.PAGED), None)
         if wanted is None:
             return self._searches.run(request), []

@@ -10,12 +10,15 @@ from evict.lab.ldap.entries import Entry, FixedEntry, Values
 from evict.lab.ldap.tree import Tree
 from evict.lab.model.directory import DirectoryAccount
 
+DIRSYNC: Final = b"1.2.840.113556.1.4.841"
 PAGED: Final = b"1.2.840.113556.1.4.319"
 SD_FLAGS: Final = b"1.2.840.113556.1.4.801"
 _SHOW_DELETED: Final = b"1.2.840.113556.1.4.417"
 _DOMAIN_SCOPE: Final = b"1.2.840.113556.1.4.1339"
 _MANAGE_DSA_IT: Final = b"2.16.840.1.113730.3.4.2"
-CONTROLS: Final = frozenset({PAGED, SD_FLAGS, _SHOW_DELETED, _DOMAIN_SCOPE, _MANAGE_DSA_IT})
+CONTROLS: Final = frozenset(
+    {DIRSYNC, PAGED, SD_FLAGS, _SHOW_DELETED, _DOMAIN_SCOPE, _MANAGE_DSA_IT}
+)
 """Those that are taken. Nothing is deleted here, nothing refers elsewhere, and a descriptor has
 no audit list: then the others change nothing."""
 
@@ -51,6 +54,7 @@ def entry(tree: Tree, host: str, bound: DirectoryAccount | None) -> Entry:
             "schemaNamingContext": schema,
             "namingContexts": (tree.base, tree.configuration, schema),
             "dnsHostName": host,
+            "dsServiceName": tree.service,
             "highestCommittedUSN": str(tree.directory.usn),
             "supportedLDAPVersion": "3",
             "supportedControl": [oid.decode() for oid in sorted(CONTROLS)],

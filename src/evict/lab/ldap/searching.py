@@ -13,8 +13,8 @@ from typing import Final
 from anyldap.protocols import pureber, pureldap
 from msgspec import Struct
 
-from evict.lab.ldap import codec, results, syntax
-from evict.lab.ldap.entries import CONSTRUCTED, Entry
+from evict.lab.ldap import codec, dirsync, results, syntax
+from evict.lab.ldap.entries import CONSTRUCTED, AccountEntry, Entry
 from evict.lab.ldap.matching import matches
 from evict.lab.ldap.results import Refused
 from evict.lab.ldap.tree import Tree
@@ -72,6 +72,25 @@ class Searches:
             del self._left[next(iter(self._left))]
         return Page(found=found, cookie=name)
 
+    def changed(self, request: pureldap.LDAPSearchRequest, cookie: bytes) -> tuple[Page, bool]:
+        """What changed since a DirSync cookie, the oldest change first; whether there is more.
+
+        Raises `Refused` for a base that is no naming context, and for what is no cookie.
+        """
+        if syntax.dn_key(codec.text(request.baseObject)) != syntax.dn_key(self._tree.base):
+            raise Refused(results.UNWILLING, results.NOT_HERE)
+        since, now = dirsync.usn_in(cookie, self._tree.invocation), self._tree.directory.usn
+        newer = sorted(
+            (a for a in self._tree.directory.accounts.values() if a.usn > since),
+            key=lambda account: account.usn,
+        )
+        reached = newer[MAX_PAGE - 1].usn if len(newer) > MAX_PAGE else now
+        wanted = [codec.text(name) for name in request.attributes]
+        entries = [AccountEntry(account, self._tree) for account in newer[:MAX_PAGE]]
+        found = [shown(e, wanted) for e in entries if matches(self._tree, e, request.filter)]
+        following = dirsync.cookie_of(self._tree.invocation, reached)
+        return Page(found=found, cookie=following), reached < now
+
     def _find(self, request: pureldap.LDAPSearchRequest) -> Iterator[Found]:
         base_dn = codec.text(request.baseObject)
         base = self._tree.locate(base_dn) if base_dn else None
@@ -80,8 +99,13 @@ class Searches:
         if size_of(request.filter) > _MAX_FILTER:
             raise Refused(results.UNWILLING, results.UNSUPPORTED)
         wanted = [codec.text(name) for name in request.attributes]
+        ids = ids_of(request.filter)
         for entry in self._below(base, request.scope):
-            if matches(self._tree, entry, request.filter):
+            if ids is not None:
+                found = not ids.isdisjoint(entry.values("objectguid"))
+            else:
+                found = matches(self._tree, entry, request.filter)
+            if found:
                 yield shown(entry, wanted, types_only=bool(request.typesOnly))
 
     def _below(self, base: Entry, scope: int) -> Iterator[Entry]:
@@ -116,6 +140,20 @@ def _names(entry: Entry, wanted: Sequence[str]) -> Iterator[str]:
             yield from (n for n in entry.names() if n.lower() not in CONSTRUCTED)
         elif name != "1.1":
             yield name
+
+
+def ids_of(what: pureber.BERBase) -> frozenset[bytes] | None:
+    """The ids that a filter lists, where it is nothing but a list of ids: many read at once."""
+    if not isinstance(what, pureldap.LDAPFilter_or):
+        return None
+    ids: set[bytes] = set()
+    for part in what:
+        if not isinstance(part, pureldap.LDAPFilter_equalityMatch) or part.assertionValue is None:
+            return None
+        if codec.octets(part.attributeDesc.value).lower() != b"objectguid":
+            return None
+        ids.add(codec.octets(part.assertionValue.value))
+    return frozenset(ids)
 
 
 def size_of(what: pureber.BERBase) -> int:

@@ -56,6 +56,8 @@ class Tree:
     ) -> None:
         self.directory = directory
         self.now = now
+        self.invocation = uuid.uuid4()
+        """Of this database: it starts anew with the process, and so do its update numbers."""
         self.domain_sid = syntax.domain_sid(directory.domain)
         self.delegates = frozenset(delegates)
         self._outer: dict[str, list[str]] = {}
@@ -80,6 +82,12 @@ class Tree:
     @property
     def configuration(self) -> str:
         return f"CN=Configuration,{self.base}"
+
+    @property
+    def service(self) -> str:
+        """The server's own object (nTDSDSA), which says whose update numbers these are."""
+        site = f"CN=Default-First-Site-Name,CN=Sites,{self.configuration}"
+        return f"CN=NTDS Settings,CN=DC01,CN=Servers,{site}"
 
     # --- looking ---
     def entries(self, base: Entry) -> Iterator[Entry]:
@@ -238,7 +246,8 @@ class Tree:
         )
         for name in ("OU=People", "OU=Groups", "OU=Microsoft Exchange Security Groups"):
             yield self._container_entry(f"{name},{base}", "organizationalUnit")
-        for name in ("CN=Users", "CN=System", "CN=AdminSDHolder,CN=System"):
+        inner = ("CN=Users", "CN=System", "CN=AdminSDHolder,CN=System", "CN=Deleted Objects")
+        for name in inner:
             yield self._container_entry(f"{name},{base}", "container")
 
     def _partitions(self) -> Iterator[FixedEntry]:
@@ -253,6 +262,14 @@ class Tree:
                 "nCName": self.base,
                 "nETBIOSName": self.netbios,
                 "dnsRoot": self.directory.domain,
+            },
+        )
+        yield FixedEntry(
+            self.service,
+            {
+                "objectClass": ("top", "applicationSettings", "nTDSDSA"),
+                "name": "NTDS Settings",
+                "invocationId": self.invocation.bytes_le,
             },
         )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from evict.config.model import DirectorySection
+from evict.config.watch import WatchSection
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.errors import Bug, ConfigError
@@ -21,6 +22,8 @@ from evict.systems.active_directory.measures import PWD_LAST_SET, UAC, Rotation
 from evict.systems.active_directory.observing import Seen
 from evict.systems.active_directory.port import Access, Port, tls_context
 from evict.systems.active_directory.reading import ACCOUNT_DISABLED, read_account
+from evict.systems.active_directory.watch.scope import Scope
+from evict.systems.active_directory.watch.watch import ActiveDirectoryWatch
 from evict.systems.base import Observation, Order, Passwords
 
 LDAPS: Final = 636
@@ -66,6 +69,7 @@ class ActiveDirectory:
                 for host, port in self._servers
             )
         )
+        self._watched = False
         self._rotated: dict[tuple[str, int], int] = {}
 
     @property
@@ -135,6 +139,10 @@ class ActiveDirectory:
             lambda port: undo.set_fresh_password(port, account, password)
         )
 
+    def watch(self, rules: WatchSection) -> ActiveDirectoryWatch:
+        self._watched = True
+        return ActiveDirectoryWatch(self._controllers.ports, Scope(self._section.base_dn, rules))
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         section = self._section
         ldap = [
@@ -167,7 +175,9 @@ class ActiveDirectory:
         return await exposure.exposure(self._controllers, self._section)
 
     async def findings(self) -> tuple[Finding, ...]:
-        return await findings.findings(self._controllers, self._section.base_dn, self._formats)
+        return await findings.findings(
+            self._controllers, self._section.base_dn, self._formats, watched=self._watched
+        )
 
     async def close(self) -> None:
         await self._controllers.close()

@@ -19,6 +19,13 @@ def equals(attribute: str, value: str | bytes) -> Filter:
     )
 
 
+def at_least(attribute: str, value: str) -> Filter:
+    return pureldap.LDAPFilter_greaterOrEqual(
+        attributeDesc=pureldap.LDAPAttributeDescription(attribute),
+        assertionValue=pureldap.LDAPAssertionValue(value),
+    )
+
+
 def starts_with(attribute: str, prefix: str) -> Filter:
     initial = pureldap.LDAPFilter_substrings_initial(prefix)
     return pureldap.LDAPFilter_substrings(type=attribute, substrings=[initial])

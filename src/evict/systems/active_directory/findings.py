@@ -29,14 +29,20 @@ _ADMINS: Final = filters.equals("adminCount", "1")
 
 
 async def findings(
-    controllers: Controllers, base: str, username_formats: Sequence[str]
+    controllers: Controllers, base: str, username_formats: Sequence[str], *, watched: bool = False
 ) -> tuple[Finding, ...]:
-    """Each controller by itself, then rights and shared names where one of them answers."""
+    """Each controller by itself, then rights and shared names where one of them answers.
+
+    Args:
+        watched: deletions should be seen as well.
+    """
     found: list[Finding] = []
     answers = False
     for port in controllers.ports:
         try:
             found += await _of_controller(port)
+            if watched:
+                found.append(await _deletions(port))
             answers = True
         except SystemFault as error:
             found.append(
@@ -78,6 +84,26 @@ def _skew(port: Port, told: str, now: datetime) -> Finding:
         severity if apart > _SKEW_WARNING else Severity.OK,
         f"the clock of {port.name} is {apart.total_seconds():.0f} s from ours",
         "set both by the same time servers" if apart > _SKEW_WARNING else "",
+    )
+
+
+async def _deletions(port: Port) -> Finding:
+    """Who may not look into Deleted Objects gets nothing, or its name alone (Samba)."""
+    root = await port.search("", BASE, ANYTHING, ["defaultNamingContext"])
+    container = f"CN=Deleted Objects,{root[0].text('defaultNamingContext') if root else ''}"
+    found = await port.search(
+        container, BASE, ANYTHING, ["objectClass"], controls=[messages.SHOW_DELETED]
+    )
+    if any(entry.attributes for entry in found):
+        text = f"{port.name} shows deleted accounts"
+        return _finding(port, "directory-deletions", Severity.OK, text)
+    return _finding(
+        port,
+        "directory-deletions",
+        Severity.WARNING,
+        f"{port.name} does not show deleted accounts to the service account: somebody who is"
+        " deleted, and was not disabled before, is not noticed",
+        f"let it list and read {container} (LCRP)",
     )
 
 

@@ -18,6 +18,8 @@ MAX_MESSAGE: Final = 8 * 1024 * 1024
 PAGED_RESULTS: Final = b"1.2.840.113556.1.4.319"
 SD_FLAGS: Final = b"1.2.840.113556.1.4.801"
 """Which parts of a security descriptor are wanted (MS-ADTS 3.1.1.3.4.1.11)."""
+SHOW_DELETED: Final[tuple[bytes, int, bytes]] = (b"1.2.840.113556.1.4.417", 1, b"")
+"""MS-ADTS 3.1.1.3.4.1.14."""
 
 BASE: Final = 0
 SUBTREE: Final = 2
@@ -139,11 +141,17 @@ def cookie_of(message: pureldap.LDAPMessage) -> bytes:
     """The paged-results cookie of a search's last message; empty after the last page."""
     for oid, _, value in message.controls or ():
         if _bytes(oid) == PAGED_RESULTS and value is not None:
-            pair, _ = pureber.berDecodeObject(_Plain(), _bytes(value))
-            if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
-                cookie = pair[1]
-                if isinstance(cookie, pureber.BEROctetString):
-                    return _bytes(cookie.value)
+            return cookie_in(_bytes(value))
+    return b""
+
+
+def cookie_in(value: bytes) -> bytes:
+    """The cookie of a paged-results control (RFC 2696 section 2)."""
+    pair, _ = pureber.berDecodeObject(_Plain(), value)
+    if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
+        cookie = pair[1]
+        if isinstance(cookie, pureber.BEROctetString):
+            return _bytes(cookie.value)
     return b""
 
 

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from anyldap.protocols import pureber, pureldap
 from msgspec import Struct
@@ -27,6 +27,7 @@ from evict.systems.active_directory.refusals import bind_refusal, fault
 PAGE: Final = 500
 """Entries of one page; MaxPageSize of Active Directory is 1000 (MS-ADTS 3.1.1.3.4.6)."""
 
+_Kind = TypeVar("_Kind", bound=Connection)
 _POOL: Final = 4
 _IDLE_S: Final = 60.0
 """A connection that rested longer is not used again: MaxConnIdleTime is 900 s, firewalls less."""
@@ -127,7 +128,7 @@ class Port:
 
     async def try_bind(self, dn: str, password: Secret) -> Result:
         """Bind as somebody over a connection of its own, which ends at once."""
-        connection = await self._open()
+        connection = await self._open(Connection)
         try:
             return await _bind(connection, dn, password)
         finally:
@@ -173,7 +174,15 @@ class Port:
             if connection.fresh(_IDLE_S):
                 return connection
             await connection.close()
-        connection = await self._open()
+        return await self.bound(Connection)
+
+    async def bound(self, kind: type[_Kind]) -> _Kind:
+        """A connection bound as the service account, the caller's own: it is not of the pool.
+
+        Raises:
+            Unreachable, AccessRefused.
+        """
+        connection = await self._open(kind)
         try:
             result = await _bind(connection, self._access.bind_user, self._access.password)
         except BaseException:
@@ -190,9 +199,9 @@ class Port:
             system=self.system,
         )
 
-    async def _open(self) -> Connection:
+    async def _open(self, kind: type[_Kind]) -> _Kind:
         access = self._access
-        return await Connection.open(
+        return await kind.open(
             access.host,
             access.port,
             tls=access.tls,

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from evict.control import runner
+from evict.control.cases import runner
 from evict.lab.compare import steps
 from evict.lab.compare.comparing import not_possible
 from evict.lab.compare.doors import Door
