@@ -7,7 +7,7 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from evict.core.door import Door, Nature
 from evict.core.measure import Actor, Effect, Measure
@@ -18,6 +18,8 @@ from evict.evidence import canonical
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "tag:evict.example,2026:evidence/v1"
 """A tag URI (RFC 4151) under a name reserved for examples (RFC 2606): nobody else's host."""
+REOPENED_TYPE: Final = "tag:evict.example,2026:evidence/v1+reopened"
+"""The same with what was seen open again after the account had been closed; else v1 is made."""
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -118,6 +120,21 @@ class Clock(Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Reopened(Struct, frozen=True, kw_only=True):
+    """Something that was seen open, or done away with, after it had been closed and seen shut.
+
+    Attributes:
+        what: the measure that is needed again, or the door's name.
+        why: one sentence: what was seen.
+    """
+
+    seen_at: datetime
+    system: str
+    doors: tuple[Door, ...]
+    what: str
+    why: str
+
+
 class Software(Struct, frozen=True, kw_only=True):
     name: str
     version: str
@@ -130,6 +147,8 @@ class Predicate(Struct, frozen=True, kw_only=True):
         expectations: what was promised of each door before anybody looked.
         verdicts: one for each expectation, in the same order.
         not_provable: every door whose verdict is unverifiable, by its nature or for want of a look.
+        reopened: what had been closed before, was seen open, and is why all was looked at again.
+            Left out of the bytes where there is none.
     """
 
     case: Case
@@ -146,6 +165,7 @@ class Predicate(Struct, frozen=True, kw_only=True):
     not_provable: tuple[NotProvable, ...]
     software: Software
     clocks: tuple[Clock, ...]
+    reopened: tuple[Reopened, ...] | UnsetType = UNSET
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -171,9 +191,14 @@ def statement_of(predicate: Predicate) -> Statement:
     return Statement(
         type=STATEMENT_TYPE,
         subject=(subject_of(predicate.case),),
-        predicateType=PREDICATE_TYPE,
+        predicateType=type_of(predicate),
         predicate=predicate,
     )
+
+
+def type_of(predicate: Predicate) -> str:
+    """What a verifier must know to understand it."""
+    return PREDICATE_TYPE if predicate.reopened is UNSET else REOPENED_TYPE
 
 
 def subject_of(case: Case) -> Subject:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from evict.core.door import Nature
 from evict.core.errors import Bug, EvidenceInvalid, EvidenceUntold
@@ -21,12 +21,14 @@ from evict.core.verdict import Judgement, Verdict, judge, overall
 from evict.evidence import dsse
 from evict.evidence.statement import (
     PREDICATE_TYPE,
+    REOPENED_TYPE,
     STATEMENT_TYPE,
     Predicate,
     Statement,
     not_provable,
     payload,
     subject_of,
+    type_of,
 )
 
 LIMITS: Final = (
@@ -98,7 +100,7 @@ def read_statement(raw: bytes) -> Statement:
         raise EvidenceInvalid(f"larger than {dsse.MAX_BYTES} bytes")
     try:
         kind = msgspec.json.decode(raw, type=_Kind).predicateType
-        if kind != PREDICATE_TYPE:
+        if kind not in (PREDICATE_TYPE, REOPENED_TYPE):
             raise EvidenceUntold(f"a predicate of type {kind!r}, which this version does not know")
         statement = msgspec.json.decode(raw, type=Statement)
         same = payload(statement) == raw
@@ -122,6 +124,8 @@ def _contradictions(statement: Statement) -> Iterator[str]:
     said = statement.predicate
     if statement.type != STATEMENT_TYPE:
         yield f"not an in-toto Statement v1 but {statement.type!r}"
+    if statement.predicateType != type_of(said):
+        yield f"what it holds is not of the type {statement.predicateType!r}"
     if statement.subject != (subject_of(said.case),):
         yield "the subject is not the ledger entry of the case"
     if said.case.generation % 2 != 1:
@@ -132,11 +136,21 @@ def _contradictions(statement: Statement) -> Iterator[str]:
         yield "the statement was made before the commit"
     if any(s.ended_at < s.started_at or s.ended_at > said.timeline.t4 for s in said.sightings):
         yield "a sighting ends before it begins, or after the statement was made"
+    yield from _reopened_contradictions(said)
     agents = {f"agent {a.agent}" for a in said.acknowledgements}
     hooks = (s for s in said.sightings if s.method is Method.HOOK and s.outcome.shut)
     if any(s.where not in agents for s in hooks):
         yield "a hook is said to refuse, and no agent of that name acknowledged it"
     yield from _verdict_contradictions(said)
+
+
+def _reopened_contradictions(said: Predicate) -> Iterator[str]:
+    if said.reopened is UNSET:
+        return
+    if not said.reopened:
+        yield "it is said to have been opened again, and nothing is named"
+    if any(not said.case.commit_at <= r.seen_at <= said.timeline.t4 for r in said.reopened):
+        yield "something was seen open again before the commit, or after the statement was made"
 
 
 def _verdict_contradictions(said: Predicate) -> Iterator[str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -13,7 +14,15 @@ from evict.core.errors import EvidenceInvalid, EvidenceUntold
 from evict.core.sighting import Method, Outcome
 from evict.core.verdict import Judgement
 from evict.evidence import dsse
-from evict.evidence.statement import Statement, Subject, payload
+from evict.evidence.statement import (
+    PREDICATE_TYPE,
+    REOPENED_TYPE,
+    Reopened,
+    Statement,
+    Subject,
+    payload,
+    statement_of,
+)
 from evict.evidence.verify import Verified, verify
 from tests.unit.evidence import sample
 
@@ -123,3 +132,44 @@ def test_a_predicate_of_another_version_cannot_be_told() -> None:
     raw = _edited(lambda s: s.update(predicateType="tag:evict.example,2026:evidence/v2"))
     with pytest.raises(EvidenceUntold, match="does not know"):
         verify(dsse.sign(raw, sample.KEY), PUBLIC)
+
+
+REOPENED = Reopened(
+    seen_at=sample.predicate().timeline.t4,
+    system="directory",
+    doors=(),
+    what="directory:disable",
+    why="enabled on dc1",
+)
+
+
+def _again(**changes: Any) -> Statement:
+    said = msgspec.structs.replace(sample.predicate(), **changes)
+    return statement_of(said)
+
+
+def test_what_was_opened_again_is_another_type_and_verifies() -> None:
+    found = verified(_again(reopened=(REOPENED,)))
+    assert found.statement.predicateType == REOPENED_TYPE
+    assert found.statement.predicate.reopened == (REOPENED,)
+    assert verified(sample.statement()).statement.predicateType == PREDICATE_TYPE
+    assert b"reopened" not in payload(sample.statement())
+
+
+def test_a_type_that_does_not_fit_what_is_said_is_refused() -> None:
+    wrong = msgspec.structs.replace(_again(reopened=(REOPENED,)), predicateType=PREDICATE_TYPE)
+    with pytest.raises(EvidenceInvalid, match="not of the type"):
+        verified(wrong)
+    bare = msgspec.structs.replace(sample.statement(), predicateType=REOPENED_TYPE)
+    with pytest.raises(EvidenceInvalid, match="not of the type"):
+        verified(bare)
+
+
+def test_what_was_opened_again_is_named_and_seen_in_time() -> None:
+    with pytest.raises(EvidenceInvalid, match="nothing is named"):
+        verified(_again(reopened=()))
+    early = msgspec.structs.replace(
+        REOPENED, seen_at=sample.predicate().case.commit_at - timedelta(seconds=1)
+    )
+    with pytest.raises(EvidenceInvalid, match="before the commit"):
+        verified(_again(reopened=(early,)))
