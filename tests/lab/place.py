@@ -18,6 +18,7 @@ from evict.config.model import Config
 from evict.control import api
 from evict.control.progress import CaseReport, Note, Refused
 from evict.control.service import ControlService
+from evict.core.access import administrator
 from evict.core.account import Account
 from evict.core.errors import Bug, ExitCode
 from evict.evidence.keys import make_keys
@@ -26,6 +27,8 @@ from evict.lab.estate.layout import DOMAIN, NETBIOS, Layout
 from evict.lab.estate.organisation import Lab, Options, running
 from evict.lab.estate.people import Person, people
 from evict.lab.model.mailbox import Mailbox
+
+ASKER = administrator("a test", person="uid:0")
 
 ALICE, BOB, CAROL, DAVE, *_OTHERS = people(8)
 
@@ -128,7 +131,7 @@ class Place:
 async def _told(service: ControlService, request: api.Request) -> Ended:
     ended = Ended(ExitCode.BUG)
     notes: list[str] = []
-    async for line in service.answer(request, "a test"):
+    async for line in service.answer(request, ASKER):
         match line:
             case CaseReport():
                 ended.report = line

@@ -34,14 +34,14 @@ from tests.live.sogo_rig import section
 @pytest.fixture(scope="session")
 def estate() -> Iterator[Layout]:
     """Skips where there is no root or a package is missing."""
-    with _running_estate() as layout:
+    with running_estate() as layout:
         yield layout
 
 
 @pytest.fixture(scope="session")
 def web_estate() -> Iterator[Layout]:
     """An estate of its own with the web doors; `web_hooks` answers its servers' questions."""
-    with _running_estate(web=True) as layout:
+    with running_estate(web=True) as layout:
         yield layout
 
 
@@ -88,14 +88,14 @@ def product() -> Iterator[Product]:
     ports, and its tests stop the servers. With EVICT_ESTATE_IP they are the same estate: choose
     the tests of one of the two.
     """
-    with _running_estate() as layout, running(layout) as product:
+    with running_estate() as layout, running(layout) as product:
         yield product
 
 
 @pytest.fixture(scope="session")
 def web_product() -> Iterator[Product]:
     """As `product`, with the web doors, HAProxy in front of them refusing by the agent's maps."""
-    with _running_estate(web=True) as layout, in_force(layout), running(layout) as product:
+    with running_estate(web=True) as layout, in_force(layout), running(layout) as product:
         yield product
 
 
@@ -146,7 +146,7 @@ def source(sources: Iterator[str]) -> str:
 
 
 @contextmanager
-def _running_estate(*, web: bool = False) -> Iterator[Layout]:
+def running_estate(*, web: bool = False) -> Iterator[Layout]:
     try:
         require_root_and_users()
         if web:

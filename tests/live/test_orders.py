@@ -9,16 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from msgspec import structs
 
 from estate import mailbox, people
 from estate.layout import EVICT_USER
 from estate.people import Person
 from estate.product import Product
 from evict.config.load import load
-from evict.config.model import Protected
-from evict.control.orders import Orders
+from evict.control.orders.resolving import Orders
 from evict.control.systems import Systems
+from evict.core.guard import Protection, Shield
 from tests.live.told import (
     account_control,
     active_script,
@@ -160,20 +159,18 @@ async def test_an_account_is_protected_by_its_id_and_by_each_of_its_names(
 ) -> None:
     systems = Systems(load(product.layout.config))
     try:
-        account = await systems.directory.resolve(leaver.name)
-        guards = {
-            "id": Protected(ids=(account.id.upper(),)),
-            "name": Protected(names=(leaver.name.upper(),)),
-            "alias": Protected(names=(leaver.aliases[0],)),
-        }
-        found = await Orders(systems, guards[by], own_account=EVICT_USER).resolve([leaver.upn])
-        assert [(r.code, r.exit_code) for r in found.refused] == [("guard-refused", 5)]
-        assert found.accounts == ()
-        unguarded = structs.replace(guards[by], ids=(), names=())
-        orders = Orders(systems, unguarded, own_account=EVICT_USER)
-        assert len((await orders.resolve([leaver.upn])).accounts) == 1
+        (account,) = (await Orders(systems).resolve([leaver.upn])).accounts
     finally:
         await systems.close()
+    guards = {
+        "id": Protection(ids=(account.id.upper(),), own_account=EVICT_USER),
+        "name": Protection(names=(leaver.name.upper(),), own_account=EVICT_USER),
+        "alias": Protection(names=(leaver.aliases[0],), own_account=EVICT_USER),
+    }
+    found = guards[by].of(account)
+    assert found is not None
+    assert found.by is Shield.PROTECTED
+    assert Protection(own_account=EVICT_USER).of(account) is None
 
 
 def test_a_dry_run_shows_the_whole_plan_and_writes_nothing(

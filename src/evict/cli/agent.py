@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Literal
 
 import uvloop
 from cyclopts import App
 
 from evict.agent.service import run_agent
+from evict.cli.ending import Stop
 from evict.cli.options import ConfigPath, Json, read_settings
 from evict.cli.output import Output
-from evict.cli.serve import stop_at_signal
+from evict.cli.supervised import at_hangup
 from evict.config.forward_auth import ForwardAuthHook
 from evict.config.fronts import Front, fronts
+from evict.config.load import DEFAULT_PATH
 from evict.config.model import Config
+from evict.control.reloading import Settings
 from evict.core.errors import ExitCode, UsageError
 from evict.obs.log import configure_logging
+from evict.obs.sd_notify import Supervisor
 from evict.systems.dovecot.snippet import snippet as dovecot_snippet
 from evict.systems.forward_auth.products import product_of
 from evict.systems.forward_auth.site import Site
@@ -30,12 +36,29 @@ def agent(*, config: ConfigPath = None) -> ExitCode:
     """Run the agent alone: it answers the hooks of the mail servers on this host."""
     settings = read_settings(config)
     configure_logging()
-
-    async def run() -> None:
-        await run_agent(settings, stop_at_signal())
-
-    uvloop.run(run())
+    uvloop.run(_run(settings, DEFAULT_PATH if config is None else config))
     return ExitCode.OK
+
+
+async def _run(config: Config, path: Path) -> None:
+    """At SIGHUP the file is checked, and what an agent reads of it is named: it needs a restart."""
+    supervisor = Supervisor()
+    stop = Stop()
+    at_hangup(Settings(config, path), supervisor)
+
+    def listening() -> None:
+        supervisor.ready("the hooks listen; they refuse everybody until the ledger is known")
+
+    agent = asyncio.create_task(run_agent(config, stop.asked, listening=listening))
+    pinging = asyncio.create_task(supervisor.watch_over(lambda: "agent" if agent.done() else ""))
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait({agent, asked}, return_when=asyncio.FIRST_COMPLETED)
+    supervisor.stopping()
+    stop.begin()
+    stop.closed = True  # it keeps nothing that could be lost
+    pinging.cancel()
+    await asyncio.wait({agent})
+    agent.result()
 
 
 @app.command

@@ -7,17 +7,21 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from msgspec import Struct
+from rich.text import Text
 
 from evict.cli.options import ConfigPath, Json
 from evict.cli.output import Output
 from evict.config import example as example_file
 from evict.config import show as effective
+from evict.config.access import unknown_names
 from evict.config.fields import settings
 from evict.config.load import load
 from evict.config.secrets import read_secret
 from evict.core.errors import ConfigError, ExitCode
 
 app = App(name="config", help="Check, show or begin the configuration.")
+# Named, not imported: a check does not load what speaks to the control plane.
+app.command("evict.cli.config_reload:reload", name="reload")
 
 
 @app.command
@@ -42,8 +46,13 @@ def check(
     if wrong:
         raise ConfigError("; ".join(wrong))
     out = Output(json=json)
+    unknown = unknown_names(settled.access)
+    for setting, names in unknown.items():
+        nobody = f"access.{setting}: not on this host, so allowed nothing: {', '.join(names)}"
+        out.talk.print(Text(nobody, style="yellow"))
     if json:
-        out.data({"systems": systems, "secrets": files, "hooks": settled.has_hooks})
+        hooks = settled.has_hooks
+        out.data({"systems": systems, "secrets": files, "hooks": hooks, "unknown": unknown})
     else:
         read = f", {len(files)} secrets read" if secrets else ""
         out.page.print(f"the configuration is sound: {', '.join(systems)}{read}")

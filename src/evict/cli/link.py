@@ -4,18 +4,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from functools import partial
+from typing import Final
 
 import msgspec
 
 from evict.cli.output import CommandFailed
+from evict.cli.token_file import token
 from evict.config.model import Config
 from evict.control import api
+from evict.core.access import administrator
 from evict.core.errors import Bug, NotAllowed, ServiceUnavailable, UsageError
+
+_OURSELVES: Final = administrator("command line", person=f"uid:{os.getuid()}", where="command line")
+"""Without hooks whoever may open the ledger's file is outside every guard on who may ask."""
 
 
 def lines(config: Config, request: api.Request) -> Iterator[api.Told]:
@@ -69,7 +77,9 @@ def _connect(config: Config) -> socket.socket | None:
 
 
 def _over(connection: socket.socket, request: api.Request) -> Iterator[api.Line]:
-    connection.sendall(api.encode(request))
+    secret = token()
+    message = api.encode(request) if secret is None else api.encode_with_token(request, secret)
+    connection.sendall(message)
     with connection.makefile("rb") as stream:
         for raw in stream:
             try:
@@ -91,12 +101,23 @@ def _embedded(config: Config, request: api.Request) -> Iterator[api.Line]:
     """Run the control plane in a thread of this process for one request."""
     from evict.control.service import ControlService  # noqa: PLC0415 - heavy, and rarely needed
 
+    secret = token()
     told: queue.SimpleQueue[api.Line | BaseException | None] = queue.SimpleQueue()
+
+    interrupt: list[Callable[[], object]] = []
 
     async def run() -> None:
         async with ControlService(config) as service:
+            if isinstance(request, api.Watch):
+                # It runs for as long as the command does, and ends with it.
+                loop, task = asyncio.get_running_loop(), asyncio.current_task()
+                interrupt.append(partial(loop.call_soon_threadsafe, task.cancel if task else int))
+                await service.resume()
             try:
-                async for line in service.answer(request, "command line"):
+                asker = _OURSELVES
+                if secret is not None:
+                    asker = await service.access.by_token(secret, where="command line")
+                async for line in service.answer(request, asker):
                     told.put(line)
             finally:
                 await service.settle()
@@ -110,12 +131,16 @@ def _embedded(config: Config, request: api.Request) -> Iterator[api.Line]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    while (line := told.get()) is not None:
-        if isinstance(line, BaseException):
-            thread.join()
-            raise line
-        yield line
-    thread.join()
+    try:
+        while (line := told.get()) is not None:
+            if isinstance(line, BaseException):
+                raise line
+            yield line
+    finally:
+        for end in interrupt:
+            with suppress(RuntimeError):  # its loop is over
+                end()
+        thread.join()
 
 
 def answer(config: Config, request: api.Request) -> object:

@@ -104,7 +104,31 @@ def status(account: str = "", *, json: Json = False, config: ConfigPath = None) 
     }
     print_rows(out, found["accounts"], columns)
     print_rows(out, found["agents"], _AGENTS)
+    for said in map(undelivered, found["notices"]):
+        if said:
+            out.talk.print(Text(said, style="red"))
+    for said in _not_in_force(found["configuration"]):
+        out.talk.print(Text(said, style="red"))
     return ExitCode.OK
+
+
+def undelivered(way: dict[str, Any]) -> str:
+    """What could not be told over this way; "" where all was."""
+    lost = f"{way['lost']} could not be delivered: {way['lost_why']}" if way["lost"] else ""
+    trouble = f"{way['waiting']} waiting since {way['oldest']}: {way['trouble']}"
+    waits = trouble if way["waiting"] and way["trouble"] else ""
+    said = "; ".join(part for part in (waits, lost) if part)
+    return f"notices by {way['way']}: {said}" if said else ""
+
+
+def _not_in_force(found: dict[str, Any]) -> list[str]:
+    """What of the file is not in force, and why; nothing where all of it is."""
+    said = []
+    if found["refused"]:
+        said.append(f"the configuration as last read is not in force: {found['refused']}")
+    if found["restart_needed"]:
+        said.append(f"waits for a restart: {', '.join(found['restart_needed'])}")
+    return said
 
 
 def exposure(*, json: Json = False, config: ConfigPath = None) -> ExitCode:

@@ -32,6 +32,15 @@ def word(verdict: Verdict, *, final: bool) -> str:
     return str(verdict.judgement)
 
 
+def _held(event: told.HeldBack) -> str:
+    """One line for however many."""
+    one = event.accounts[0]
+    who = one.label if len(event.accounts) == 1 else f"{len(event.accounts):,} accounts"
+    people = "an approver" if event.approvers == 1 else f"{event.approvers} different people"
+    what = f"`evict approve {one.held}`" if len(event.accounts) == 1 else "see `evict held`"
+    return f"{who}: held, nothing was done: {event.why}. It waits for {people}: {what}"
+
+
 class ProgressView:
     """On a terminal a table that fills in place; elsewhere a line for each change."""
 
@@ -62,7 +71,7 @@ class ProgressView:
             return
         if isinstance(event, told.Named | told.Committed):
             self._labels[event.account] = event.label
-        sentence = self._sentence(event)
+        sentence = _held(event) if isinstance(event, told.HeldBack) else self._sentence(event)
         if sentence:
             self._console.print(Text(sentence), soft_wrap=True)
 

@@ -72,6 +72,8 @@ def reinstate(
                     _hand_over(out, line, kept)
                 case api.Answer():
                     out.data(line.data)
+                case api.Watched():
+                    continue
                 case _:
                     events.append(line)
                     view.take(line)

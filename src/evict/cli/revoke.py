@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
-from evict.cli import link
+from evict.cli import batch, link
 from evict.cli.look import print_plan
 from evict.cli.options import ConfigPath, Json, read_settings
 from evict.cli.output import Output
@@ -24,6 +24,9 @@ app = App(name="revoke")
 @app.default
 def revoke(
     *accounts: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    at: str | None = None,
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    skip_bad: Annotated[bool, Parameter(negative=())] = False,
     reason: str = "",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     wait: bool = True,
@@ -42,6 +45,14 @@ def revoke(
     accounts
         Any name of the account: UPN, DOMAIN\user, sAMAccountName, an address, its objectGUID.
         `-` reads many from standard input, one a line.
+    at
+        Not now, but at this instant, to the second: `2026-12-31T17:00 Europe/Berlin`,
+        `2026-12-31T17:00:00+01:00[Europe/Berlin]`, `2026-12-31T16:00:00Z`.
+    file
+        A CSV or JSON file of leavers in the place of names: columns `account`, and `at` and
+        `reason` where they are wanted; `-` is standard input. Ends without waiting for verdicts.
+    skip_bad
+        With --file or --at: pass over lines that make no sense. Without it one of them stops all.
     reason
         Why; kept beside the ledger, erasable, never shown to a mail client.
     dry_run
@@ -62,6 +73,27 @@ def revoke(
     request_id
         Id of this order: the same one again changes nothing.
     """
+    if at is not None or file is not None:
+        if witness or witness_ccache is not None:
+            raise UsageError("witness sessions go with an order that is carried out now")
+        if file is not None and (at is not None or accounts):
+            raise UsageError("--file has the accounts and the instants in its lines")
+        if file is None:
+            lines = batch.lines_of(_names(accounts), at or "")
+        else:
+            lines = batch.read_file(file)
+        order = api.Batch(
+            lines=lines,
+            request=request_id or secrets.token_hex(16),
+            reason=reason,
+            hold_queue=hold_queue,
+            allow_bounce=allow_bounce,
+            skip_bad=skip_bad,
+            dry_run=dry_run,
+        )
+        return batch.order(Output(json=json), order, config)
+    if skip_bad:
+        raise UsageError("--skip-bad goes with --file or --at")
     names = _names(accounts)
     if witness_ccache is not None and len(names) != 1:
         raise UsageError("--witness-ccache goes with one account")
@@ -106,6 +138,7 @@ def _not_none(accounts: tuple[str, ...]) -> tuple[str, ...]:
 def _follow(out: Output, request: api.Revoke, config: Path | None) -> ExitCode:
     reports: list[told.CaseReport] = []
     refused: list[told.Refused] = []
+    held: list[told.HeldBack] = []
     code = ExitCode.BUG
     with ProgressView(out.talk) as view:
         for line in link.lines(read_settings(config), request):
@@ -117,26 +150,24 @@ def _follow(out: Output, request: api.Revoke, config: Path | None) -> ExitCode:
                 case told.Refused():
                     refused.append(line)
                     view.take(line)
+                case told.HeldBack():
+                    held.append(line)
+                    view.take(line)
                 case api.Answer():
                     _would_revoke(out, cast("dict[str, Any]", line.data))
-                case api.Password():
+                case api.Password() | api.Watched():
                     continue
                 case _:
                     view.take(line)
     if not request.dry_run:
-        _print(out, reports, refused, code)
+        if out.json:
+            out.data({"accounts": reports, "refused": refused, "held": held, "exit_code": code})
+        _print(out, reports)
     return code
 
 
-def _print(
-    out: Output,
-    reports: list[told.CaseReport],
-    refused: list[told.Refused],
-    code: ExitCode,
-) -> None:
-    if out.json:
-        out.data({"accounts": reports, "refused": refused, "exit_code": code})
-    else:
+def _print(out: Output, reports: list[told.CaseReport]) -> None:
+    if not out.json:
         for report in reports:
             print_report(out.page, report)
     for report in reports:

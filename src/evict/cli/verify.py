@@ -78,6 +78,7 @@ def _as_data(verified: Verified) -> dict[str, object]:
         "case": said.case,
         "proven": verified.proven,
         "not_provable": verified.not_provable,
+        "reopened": said.reopened or (),
         "timeline": said.timeline,
         "bystanders": said.bystanders,
         "limits": verified.limits,
@@ -90,6 +91,7 @@ def _print(out: Output, verified: Verified) -> None:
     lines = [
         f"valid: signed by key {verified.key_id}",
         f"{case.label or case.account}, {entry}: {verified.overall}",
+        *_opened_again(verified),
         "",
         *map(_sentence, verified.proven),
         *(f"not proven: {_sentence(line)}" for line in verified.not_provable),
@@ -98,6 +100,14 @@ def _print(out: Output, verified: Verified) -> None:
     ]
     for line in lines:
         out.page.print(Text(escape(line)), soft_wrap=True)
+
+
+def _opened_again(verified: Verified) -> list[str]:
+    """Why it was looked at again, where something had been opened since it was closed."""
+    return [
+        f"opened again: {one.what}, seen at {one.seen_at.isoformat()}: {one.why}"
+        for one in verified.statement.predicate.reopened or ()
+    ]
 
 
 def _sentence(line: Line) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 from msgspec import to_builtins
 
 from evict.config.secrets import read_secret
+from evict.control.access.findings import access_findings, audit_findings
+from evict.control.audit.log import AuditLog
 from evict.control.fronts import findings as front_findings
 from evict.control.parts import Parts
 from evict.control.views import each
@@ -30,7 +32,9 @@ _PAUSE_MS = 3000
 
 
 class Doctor:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, audit: AuditLog) -> None:
+        self._parts = parts
+        self._audit = audit
         self._config = parts.config
         self._systems = parts.systems
         self._publisher = parts.publisher
@@ -45,6 +49,8 @@ class Doctor:
             for text in failures
         ]
         findings += self._agents()
+        findings += await asyncio.to_thread(access_findings, self._parts.config.access)
+        findings += audit_findings(self._audit)
         findings += await front_findings(self._config)
         findings += await self._fail_closed()
         order = [Severity.ERROR, Severity.WARNING, Severity.OK]

@@ -66,5 +66,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "label": personal.label if personal else "(erased)",
         "actor": personal.actor if personal else "",
         "reason": personal.reason if personal else "",
+        "forms": list(personal.forms) if personal else [],
         "hash": entry.hash.hex(),
     }

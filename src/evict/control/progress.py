@@ -96,4 +96,28 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
     text: str
 
 
-Event = Named | Committed | Refusing | MeasureDone | DoorJudged | Note | CaseReport | Refused
+class HeldAccount(Struct, frozen=True, kw_only=True):
+    """`held`: the id by which it is approved or dismissed."""
+
+    held: str
+    account: str
+    label: str
+
+
+class HeldBack(Struct, frozen=True, kw_only=True, tag="held"):
+    """Accounts that the guard holds until people approved it; nothing is done to them.
+
+    Attributes:
+        why: one reason for all of them; a sentence.
+        approvers: how many people must approve.
+    """
+
+    accounts: tuple[HeldAccount, ...]
+    why: str
+    approvers: int
+    exit_code: ExitCode = ExitCode.GUARD_REFUSED
+
+
+Event = (
+    Named | Committed | Refusing | MeasureDone | DoorJudged | Note | CaseReport | Refused | HeldBack
+)

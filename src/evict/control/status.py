@@ -9,13 +9,14 @@ from evict.ledger.publisher import AgentState
 
 
 class Status:
-    """Who is revoked, how each case stands, and how fresh the agents are."""
+    """Who is revoked, how each case stands, how fresh the agents are, what configuration holds."""
 
     def __init__(self, parts: Parts) -> None:
         self._systems = parts.systems
         self._ledger = parts.ledger
         self._publisher = parts.publisher
         self._cases = parts.cases
+        self._settings = parts.settings
 
     async def tell(self, name: str) -> dict[str, Any]:
         """Of one account where a name is given, else of everybody the ledger knows."""
@@ -33,6 +34,11 @@ class Status:
                 *(_agent(a, head.seq, connected=False) for a in self._publisher.lost_agents()),
             ],
             "ledger": {"seq": head.seq, "epoch": head.epoch},
+            "configuration": {
+                "since": self._settings.since,
+                "refused": self._settings.refused,
+                "restart_needed": list(self._settings.restart_needed),
+            },
         }
 
     async def _account(self, standing: Standing) -> dict[str, Any]:

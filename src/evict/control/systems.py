@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evict.config.model import Config, DovecotSection
 from evict.config.secrets import read_secret
-from evict.control.masteruser import MasterUser, login_name
+from evict.control.cases.masteruser import MasterUser, login_name
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint
 from evict.core.names import login_forms
@@ -16,6 +16,7 @@ from evict.systems.active_directory.connector import ActiveDirectory
 from evict.systems.base import Connector, Directory
 from evict.systems.dovecot.connector import DovecotConnector
 from evict.systems.exchange.connector import ExchangeConnector
+from evict.systems.openldap.connector import OpenLdapDirectory
 from evict.systems.postfix.connector import PostfixConnector
 from evict.systems.roundcube.connector import RoundcubeConnector
 from evict.systems.sogo.connector import SogoConnector
@@ -26,11 +27,7 @@ class Systems:
 
     def __init__(self, config: Config) -> None:
         self.username_formats = tuple(d.username_format for d in config.dovecot)
-        self.directory: Directory = ActiveDirectory(
-            config.directory,
-            read_secret(config.directory.password_file),
-            self.username_formats,
-        )
+        self.directory = _directory(config, self.username_formats)
         self.dovecots = tuple(
             DovecotConnector(
                 section,
@@ -85,7 +82,12 @@ class Systems:
         return login_forms(account, (*self.username_formats, *self._sogo_formats))
 
     def login_name(self, account: Account, endpoint: Endpoint) -> str:
-        """The name that this account logs in with there; Exchange takes the UPN everywhere."""
+        """The name that this account logs in with there; Exchange takes the UPN everywhere.
+
+        OpenLDAP is bound to with a DN alone (RFC 4513 section 5.1.3).
+        """
+        if endpoint.system == self.directory.name and self.directory.product == "openldap":
+            return account.dn
         if endpoint.system in {e.name for e in self.exchanges}:
             return account.upn
         if endpoint.system in self._sogo_names:
@@ -95,6 +97,11 @@ class Systems:
     async def close(self) -> None:
         for connector in self.all:
             await connector.close()
+
+
+def _directory(config: Config, username_formats: tuple[str, ...]) -> Directory:
+    product = OpenLdapDirectory if config.directory.product == "openldap" else ActiveDirectory
+    return product(config.directory, read_secret(config.directory.password_file), username_formats)
 
 
 def _secret(file: Path | None) -> Secret | None:

@@ -12,9 +12,12 @@ import pytest
 from evict.control import api
 from evict.control.progress import Committed
 from evict.control.service import ControlService
+from evict.core.access import administrator
 from evict.core.errors import ExitCode, UsageError
 from tests.contract.fake_entries import BASE_DN
 from tests.fault.control.town import UPN, Town, town
+
+ASKER = administrator("a test", person="uid:0")
 
 HOST = "127.103.9.2"
 
@@ -27,7 +30,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Town]:
 
 async def reinstate(service: ControlService, request: str) -> ExitCode:
     order = api.Reinstate(name=UPN, request=request)
-    async for line in service.answer(order, "a test"):
+    async for line in service.answer(order, ASKER):
         if isinstance(line, api.End):
             return line.exit_code
     raise AssertionError("no end")
@@ -35,7 +38,7 @@ async def reinstate(service: ControlService, request: str) -> ExitCode:
 
 async def entries(service: ControlService) -> list[str]:
     """The kinds of all entries of the ledger."""
-    async for line in service.answer(api.LedgerCall(what="show"), "a test"):
+    async for line in service.answer(api.LedgerCall(what="show"), ASKER):
         if isinstance(line, api.Answer):
             assert isinstance(line.data, dict)
             return [row["kind"] for row in line.data["entries"]]
@@ -68,7 +71,7 @@ async def test_a_reinstatement_repeated_after_a_revocation_opens_nobody(place: T
 
 async def test_the_commit_waits_for_no_client_that_does_not_read(place: Town) -> None:
     async with place.serving() as service:
-        lines = service.answer(api.Revoke(names=(UPN, "nobody"), request="r1"), "a test")
+        lines = service.answer(api.Revoke(names=(UPN, "nobody"), request="r1"), ASKER)
         first = await anext(lines)
         assert not isinstance(first, Committed)  # it was told of nothing yet
         assert await entries(service) == ["revocation"]
@@ -79,7 +82,7 @@ async def test_the_commit_waits_for_no_client_that_does_not_read(place: Town) ->
 async def test_a_client_that_goes_away_leaves_no_reinstatement_half_done(place: Town) -> None:
     async with place.serving() as service:
         await place.revoke(service, "r1")
-        lines = service.answer(api.Reinstate(name=UPN, request="b1"), "a test")
+        lines = service.answer(api.Reinstate(name=UPN, request="b1"), ASKER)
         await anext(lines)
         assert hasattr(lines, "aclose")
         await lines.aclose()

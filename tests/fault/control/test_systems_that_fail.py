@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from evict.control.case import Case
-from evict.control.runner import CaseRunner
+from evict.control.cases.case import Case
+from evict.control.cases.runner import CaseRunner
 from evict.core.errors import ExitCode, LedgerFull
 from evict.core.measure import Measure
 from evict.systems.base import Connector
@@ -146,7 +146,7 @@ class Forgetful(CaseRunner):
 
 async def test_a_measure_that_was_passed_over_in_silence_is_named_and_fails(place: Town) -> None:
     async with place.serving() as service:
-        service._revoking._runner = Forgetful(service._parts)
+        service._revoking.closer.work.runner = Forgetful(service._parts)
         done = await place.revoke(service)
     assert place.enabled
     assert done.code is ExitCode.FAILED

@@ -22,12 +22,15 @@ from evict.config.model import (
 from evict.control import api
 from evict.control.progress import CaseReport, Refused
 from evict.control.service import ControlService
+from evict.core.access import administrator
 from evict.core.errors import Bug, ExitCode
 from evict.evidence.keys import make_keys
 from tests.contract.fake_controller import EVICT_DN, EVICT_PASSWORD, FakeController
 from tests.contract.fake_entries import BASE_DN, Store
 from tests.contract.fakes import Authority
 from tests.unit.systems.dovecot.fake_doveadm import KEY, FakeDoveadm
+
+ASKER = administrator("a test", person="uid:0")
 
 NAME = "bob"
 UPN = f"{NAME}@corp.test"
@@ -91,7 +94,7 @@ class Town:
         """Raises `EvictError` where the whole order comes to nothing."""
         ended: Ended | None = None
         report = refused = None
-        async for line in service.answer(api.Revoke(names=(UPN,), request=request), "a test"):
+        async for line in service.answer(api.Revoke(names=(UPN,), request=request), ASKER):
             if isinstance(line, CaseReport):
                 report = line
             elif isinstance(line, Refused):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from evict.control.acknowledged import AgentSaid, effects, sightings
+from evict.control.cases.acknowledged import AgentSaid, effects, sightings
 from evict.core.door import Credential, Door
 from evict.core.measure import Actor, EffectKind, Measure, Stage
 from evict.core.sighting import Method, Outcome

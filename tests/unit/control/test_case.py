@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from evict.control.acknowledged import AgentSaid
-from evict.control.case import Case
+from evict.control.cases.acknowledged import AgentSaid
+from evict.control.cases.case import Case
 from evict.control.progress import DoorJudged, Event
 from evict.core.account import Account
 from evict.core.door import Credential, Door

@@ -5,8 +5,8 @@ import asyncio
 
 import pytest
 
-from evict.control.case import Case, Emit
-from evict.control.cases import Cases, RunningCase
+from evict.control.cases.case import Case, Emit
+from evict.control.cases.running import Cases, RunningCase
 from evict.control.progress import CaseReport, Note
 from evict.core.errors import ExitCode, Interrupted, LedgerConflict
 from evict.core.verdict import Judgement

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from evict.control.masteruser import login_name
-from evict.control.revoking import worst
-from evict.control.sources import SourceAddresses
+from evict.control.cases.addresses import SourceAddresses
+from evict.control.cases.masteruser import login_name
+from evict.control.orders.telling import worst
 from evict.control.views import in_words
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint

@@ -10,11 +10,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from evict.cli.demo import processes
+from evict.cli.ending import stop_at_signal
 from evict.cli.lab.claims import claims
 from evict.cli.lab.compare import compare
 from evict.cli.options import Json
 from evict.cli.output import Output
-from evict.cli.serve import stop_at_signal
 from evict.core.errors import ExitCode
 from evict.lab.estate import control
 from evict.lab.estate.layout import Layout

@@ -49,6 +49,14 @@ path = "{folder}/ledger.db"
 socket = "{folder}/control.sock"
 feed = "{folder}/feed.sock"
 
+# Wide, and names may come again: everybody leaves here, again and again.
+[guard]
+an_hour = 100000
+a_minute = 100000
+all_sources_an_hour = 100000
+singles_an_hour = 100000
+name_reuse_days = 0
+
 [keys]
 probe_key_file = "{folder}/keys/probe.key"
 signing_key_file = "{folder}/keys/evidence.key"
