@@ -17,7 +17,7 @@ from enum import Enum
 
 from anyldap.protocols import pureber, pureldap
 
-from evict.systems.active_directory import messages
+from evict.systems.ldap import messages
 from tests.contract.fake_entries import Store, values_of
 
 BASE_DN = "DC=corp,DC=test"

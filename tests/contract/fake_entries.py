@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from anyldap.protocols import pureber, pureldap
 
-from evict.systems.active_directory import messages
 from evict.systems.active_directory.controllers import sid_below
+from evict.systems.ldap import messages
 
 BASE_DN = "DC=corp,DC=test"
 DOMAIN_SID = bytes.fromhex("010400000000000515000000") + b"\x01\x00\x00\x00" * 3

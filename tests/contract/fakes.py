@@ -15,8 +15,8 @@ import trustme
 from evict.config.model import DirectorySection
 from evict.core.account import Account
 from evict.core.secret import Secret
-from evict.systems.active_directory.connection import Timeouts
 from evict.systems.active_directory.connector import ActiveDirectory
+from evict.systems.ldap.connection import Timeouts
 from tests.contract.fake_controller import EVICT_DN, EVICT_PASSWORD, FakeController
 from tests.contract.fake_entries import BASE_DN, Store
 

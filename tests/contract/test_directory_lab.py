@@ -19,10 +19,10 @@ from evict.lab.certificates import Authority
 from evict.lab.ldap.server import LdapServer
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
-from evict.systems.active_directory.connection import Timeouts
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.active_directory.port import Access, Port, tls_context
+from evict.systems.active_directory.port import Access, Port
 from evict.systems.active_directory.refusals import bind_data
+from evict.systems.ldap.connection import Timeouts, tls_context
 from tests.contract.directory_contract import OLD, DirectoryContract, close_all, order, passwords
 from tests.unit.lab.ldap.places import HOST, SERVICE_PASSWORD, Clock, loopback
 

@@ -20,10 +20,10 @@ from evict.core.errors import AccessRefused, Unreachable, Unsupported
 from evict.core.exposure import Severity
 from evict.core.measure import EffectKind
 from evict.core.secret import Secret
-from evict.systems.active_directory.connection import Timeouts
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.active_directory.port import Access, Port, tls_context
+from evict.systems.active_directory.port import Access, Port
 from evict.systems.active_directory.refusals import bind_data
+from evict.systems.ldap.connection import Timeouts, tls_context
 from tests.contract.directory_contract import (
     OLD,
     DirectoryContract,

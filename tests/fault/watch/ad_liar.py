@@ -23,10 +23,10 @@ from evict.lab.ldap.server import LdapServer
 from evict.lab.model.directory import DirectoryAccount
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
-from evict.systems.active_directory import messages
-from evict.systems.active_directory.connection import Timeouts
 from evict.systems.active_directory.connector import ActiveDirectory
 from evict.systems.active_directory.watch.watch import ActiveDirectoryWatch
+from evict.systems.ldap import messages
+from evict.systems.ldap.connection import Timeouts
 from tests.unit.lab.ldap.places import HOST, SERVICE_PASSWORD, Clock
 
 BASE = "DC=corp,DC=test"

@@ -12,10 +12,10 @@ from anyldap.protocols import pureber, pureldap
 
 from evict.core.errors import AccessRefused, RemoteProtocolError, SystemFault, Unreachable
 from evict.lab.ldap import codec
-from evict.systems.active_directory import messages
 from evict.systems.active_directory.watch import dirsync
 from evict.systems.active_directory.watch.server import Server
 from evict.systems.base import PositionLost
+from evict.systems.ldap import messages
 from tests.fault.watch.ad_liar import (
     PEOPLE,
     Alter,

@@ -11,8 +11,8 @@ import pytest
 
 from evict.config.watch import WatchSection
 from evict.core.errors import RemoteProtocolError, Unreachable
-from evict.systems.active_directory import messages
 from evict.systems.base import PositionLost
+from evict.systems.ldap import messages
 from tests.fault.watch.ad_liar import Liar, Scene, directory_of, scene
 
 _ADDRESS = "127.162.1.4"

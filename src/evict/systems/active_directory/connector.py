@@ -15,16 +15,16 @@ from evict.core.exposure import Exposure, Finding
 from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
 from evict.core.secret import Secret
 from evict.systems.active_directory import exposure, findings, measures, observing, undo
-from evict.systems.active_directory.connection import Timeouts
 from evict.systems.active_directory.controllers import Controllers
 from evict.systems.active_directory.find import resolve
 from evict.systems.active_directory.measures import PWD_LAST_SET, UAC, Rotation
 from evict.systems.active_directory.observing import Seen
-from evict.systems.active_directory.port import Access, Port, tls_context
+from evict.systems.active_directory.port import Access, Port
 from evict.systems.active_directory.reading import ACCOUNT_DISABLED, read_account
 from evict.systems.active_directory.watch.scope import Scope
 from evict.systems.active_directory.watch.watch import ActiveDirectoryWatch
 from evict.systems.base import Observation, Order, Passwords
+from evict.systems.ldap.connection import Timeouts, tls_context
 
 LDAPS: Final = 636
 KERBEROS: Final = 88

@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from evict.core.errors import RemoteProtocolError, Unreachable
-from evict.systems.active_directory import filters
-from evict.systems.active_directory.messages import BASE, SUBTREE
 from evict.systems.active_directory.port import Port
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import BASE, SUBTREE
 
 _T = TypeVar("_T")
 

@@ -9,7 +9,7 @@ from evict.config.model import DirectorySection
 from evict.core.door import Credential, Door
 from evict.core.exposure import Exposure, Source
 from evict.systems.active_directory.controllers import ANYTHING, Controllers
-from evict.systems.active_directory.messages import BASE
+from evict.systems.ldap.messages import BASE
 
 OLD_PASSWORD_MINUTES: Final = 60
 """Documented default of OldPasswordAllowedPeriod (Windows) and `old password allowed period`."""

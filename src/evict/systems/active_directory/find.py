@@ -15,9 +15,7 @@ from typing import Final
 from evict.core.account import Account
 from evict.core.errors import AccountAmbiguous, AccountUnknown, NameRefused
 from evict.core.names import canonical, login_forms, without_sub_address
-from evict.systems.active_directory import filters
 from evict.systems.active_directory.controllers import Controllers, Domain
-from evict.systems.active_directory.messages import SUBTREE, Entry
 from evict.systems.active_directory.reading import (
     ATTRIBUTES,
     PEOPLE,
@@ -25,6 +23,8 @@ from evict.systems.active_directory.reading import (
     groups_of,
     read_account,
 )
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import SUBTREE, Entry
 
 _GUID: Final = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
 _HINT_PREFIX: Final = 3

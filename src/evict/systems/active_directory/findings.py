@@ -11,12 +11,13 @@ from typing import Final
 from evict.core.errors import SystemFault
 from evict.core.exposure import Finding, Severity
 from evict.core.names import login_forms
-from evict.systems.active_directory import filters, messages
+from evict.systems.active_directory import controls
 from evict.systems.active_directory.controllers import ANYTHING, Controllers
-from evict.systems.active_directory.messages import BASE, SUBTREE, Entry
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.reading import ATTRIBUTES, PEOPLE, account_of
 from evict.systems.active_directory.rights import EVERYBODY, missing_rights
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 
 _CERTIFICATE: Final = timedelta(days=30)
 _SKEW_WARNING: Final = timedelta(seconds=60)
@@ -92,7 +93,7 @@ async def _deletions(port: Port) -> Finding:
     root = await port.search("", BASE, ANYTHING, ["defaultNamingContext"])
     container = f"CN=Deleted Objects,{root[0].text('defaultNamingContext') if root else ''}"
     found = await port.search(
-        container, BASE, ANYTHING, ["objectClass"], controls=[messages.SHOW_DELETED]
+        container, BASE, ANYTHING, ["objectClass"], controls=[controls.SHOW_DELETED]
     )
     if any(entry.attributes for entry in found):
         text = f"{port.name} shows deleted accounts"
@@ -170,7 +171,7 @@ async def _sample(port: Port, base: str, what: filters.Filter) -> list[Entry]:
         what,
         ["nTSecurityDescriptor", "sAMAccountName"],
         limit=_SAMPLE,
-        controls=[messages.dacl_only()],
+        controls=[controls.dacl_only()],
     )
 
 

@@ -17,12 +17,12 @@ from typing import Final, TypeVar
 from anyldap.protocols import pureber, pureldap
 from msgspec import Struct
 
-from evict.core.errors import AccessRefused, ConfigError, Uncertain, Unreachable
+from evict.core.errors import AccessRefused, Uncertain, Unreachable
 from evict.core.secret import Secret
-from evict.systems.active_directory import messages
-from evict.systems.active_directory.connection import Connection, Timeouts
-from evict.systems.active_directory.messages import Change, Control, Entry, Result
 from evict.systems.active_directory.refusals import bind_refusal, fault
+from evict.systems.ldap import messages
+from evict.systems.ldap.connection import Connection, Target, Timeouts, final
+from evict.systems.ldap.messages import Change, Control, Entry, Result
 
 PAGE: Final = 500
 """Entries of one page; MaxPageSize of Active Directory is 1000 (MS-ADTS 3.1.1.3.4.6)."""
@@ -44,16 +44,6 @@ class Access(Struct, frozen=True, kw_only=True):
     bind_user: str
     password: Secret
     timeouts: Timeouts
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verified TLS 1.2 or newer. Raises `ConfigError` where the trust anchors cannot be read."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ConfigError(f"directory.ca_file {ca_file} cannot be used: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 class Port:
@@ -105,7 +95,7 @@ class Port:
                 if isinstance(a.value, pureldap.LDAPSearchResultEntry)
             ]
             done = answers[-1]
-            result = messages.result_of(_final(done))
+            result = final(answers)
             if result.code == messages.NO_SUCH_OBJECT:
                 return []
             if result.code not in (messages.SUCCESS, messages.SIZE_LIMIT_EXCEEDED):
@@ -124,13 +114,13 @@ class Port:
         request = messages.modify_request(dn, changes)
         async with self._connection() as connection:
             answers = await connection.ask(request, lost=Uncertain)
-        return messages.result_of(_final(answers[-1]))
+        return final(answers)
 
     async def try_bind(self, dn: str, password: Secret) -> Result:
         """Bind as somebody over a connection of its own, which ends at once."""
         connection = await self._open(Connection)
         try:
-            return await _bind(connection, dn, password)
+            return await connection.bind(dn, password)
         finally:
             await connection.close()
 
@@ -184,7 +174,7 @@ class Port:
         """
         connection = await self._open(kind)
         try:
-            result = await _bind(connection, self._access.bind_user, self._access.password)
+            result = await connection.bind(self._access.bind_user, self._access.password)
         except BaseException:
             connection.abort()
             raise
@@ -202,26 +192,12 @@ class Port:
     async def _open(self, kind: type[_Kind]) -> _Kind:
         access = self._access
         return await kind.open(
-            access.host,
-            access.port,
-            tls=access.tls,
-            server_name=access.server_name,
-            system=access.system,
-            timeouts=access.timeouts,
+            Target(
+                system=access.system,
+                host=access.host,
+                port=access.port,
+                tls=access.tls,
+                server_name=access.server_name,
+                timeouts=access.timeouts,
+            )
         )
-
-
-async def _bind(connection: Connection, dn: str, password: Secret) -> Result:
-    """An empty password would be an unauthenticated bind that succeeds (RFC 4513 section 5.1.2)."""
-    if not password.reveal():
-        raise ConfigError("an empty password is never sent to a directory")
-    request = pureldap.LDAPBindRequest(dn=dn, auth=password.reveal())
-    answers = await connection.ask(request, lost=Unreachable)
-    return messages.result_of(_final(answers[-1]))
-
-
-def _final(message: pureldap.LDAPMessage) -> pureldap.LDAPResult:
-    """`Connection.ask` ends with a result or raises."""
-    if not isinstance(message.value, pureldap.LDAPResult):
-        raise TypeError("an operation ends with a result")
-    return message.value

@@ -10,10 +10,10 @@ from typing import Final
 
 from evict.core.account import Account
 from evict.core.errors import AccountUnknown
-from evict.systems.active_directory import filters
 from evict.systems.active_directory.controllers import Controllers, Domain
-from evict.systems.active_directory.messages import BASE, SUBTREE, Entry
 from evict.systems.active_directory.port import Port
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 
 ACCOUNT_DISABLED: Final = 0x2
 PASSWORD_NEVER_EXPIRES: Final = 0x10000

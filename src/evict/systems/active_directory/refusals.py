@@ -14,8 +14,8 @@ from evict.core.errors import (
     Unreachable,
     Unsupported,
 )
-from evict.systems.active_directory import messages
-from evict.systems.active_directory.messages import Result
+from evict.systems.ldap import messages
+from evict.systems.ldap.messages import Result
 
 _DATA: Final = re.compile(r"\bdata ([0-9a-f]{1,8})\b", re.IGNORECASE)
 

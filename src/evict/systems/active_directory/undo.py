@@ -9,7 +9,6 @@ from evict.core.account import Account
 from evict.core.errors import Unreachable
 from evict.core.measure import BeforeImage, Effect, EffectKind
 from evict.core.secret import Secret
-from evict.systems.active_directory import messages
 from evict.systems.active_directory.measures import (
     PWD_LAST_SET,
     PWD_LAST_SET_RIGHT,
@@ -20,10 +19,11 @@ from evict.systems.active_directory.measures import (
     read_state,
     swap,
 )
-from evict.systems.active_directory.messages import REPLACE, Change
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.reading import PASSWORD_NEVER_EXPIRES, guid_dn
 from evict.systems.active_directory.refusals import write_fault
+from evict.systems.ldap import messages
+from evict.systems.ldap.messages import REPLACE, Change
 
 
 async def undo(port: Port, account: Account, image: BeforeImage, *, overwrite: bool) -> Effect:

@@ -19,18 +19,8 @@ from evict.config.watch import WatchSection
 from evict.core.errors import RemoteProtocolError, Unsupported
 from evict.core.presence import Presence
 from evict.systems.base import Glimpse, PositionLost
-from evict.systems.ldap_messages import (
-    ANYTHING,
-    BASE,
-    SUBTREE,
-    Entry,
-    Filter,
-    all_of,
-    any_of,
-    at_least,
-    at_most,
-    equals,
-)
+from evict.systems.ldap.filters import ANYTHING, Filter, all_of, any_of, at_least, at_most, equals
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 from evict.systems.openldap.find import is_below
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import ENTRY_UUID, Shape, generalized_time

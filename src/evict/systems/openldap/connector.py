@@ -14,7 +14,7 @@ from evict.core.exposure import Exposure, Finding
 from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
 from evict.core.secret import Secret
 from evict.systems.base import DirectoryWatch, Observation, Order, Passwords
-from evict.systems.ldap_client import Target, Timeouts, tls_context
+from evict.systems.ldap.connection import Target, Timeouts, tls_context
 from evict.systems.openldap import exposure, findings, measures, observing, undo
 from evict.systems.openldap.accesslog import AccesslogWatch
 from evict.systems.openldap.find import resolve

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from evict.core.door import Credential, Door
 from evict.core.exposure import Exposure, Source
-from evict.systems.ldap_messages import SUBTREE, all_of, equals
+from evict.systems.ldap.filters import all_of, equals
+from evict.systems.ldap.messages import SUBTREE
 from evict.systems.openldap.measures import lock_attribute, lock_value
 from evict.systems.openldap.observing import password_door
 from evict.systems.openldap.port import Port

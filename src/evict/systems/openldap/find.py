@@ -15,16 +15,8 @@ from typing import Final
 from evict.core.account import Account
 from evict.core.errors import AccountAmbiguous, AccountUnknown, NameRefused, RemoteProtocolError
 from evict.core.names import canonical, login_forms, without_sub_address
-from evict.systems.ldap_messages import (
-    BASE,
-    SUBTREE,
-    Entry,
-    Filter,
-    all_of,
-    any_of,
-    equals,
-    starts_with,
-)
+from evict.systems.ldap.filters import Filter, all_of, any_of, equals, starts_with
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 from evict.systems.openldap.reading import Shape, groups_of, read_account
 from evict.systems.openldap.servers import Servers
 

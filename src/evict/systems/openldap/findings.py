@@ -11,8 +11,9 @@ from typing import Final
 from evict.core.errors import SystemFault
 from evict.core.exposure import Finding, Severity
 from evict.core.names import login_forms
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_messages import ANYTHING, BASE, DELETE, SUBTREE, Change, Entry
+from evict.systems.ldap import messages
+from evict.systems.ldap.filters import ANYTHING
+from evict.systems.ldap.messages import BASE, DELETE, SUBTREE, Change, Entry
 from evict.systems.openldap.exposure import lock_counts
 from evict.systems.openldap.measures import lock_attribute
 from evict.systems.openldap.port import Port

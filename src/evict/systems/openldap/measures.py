@@ -20,17 +20,9 @@ from evict.core.account import Account
 from evict.core.errors import AccountUnknown, Uncertain, Unreachable, Unsupported
 from evict.core.measure import Effect, EffectKind
 from evict.core.secret import Secret
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_messages import (
-    ADD,
-    DELETE,
-    REPLACE,
-    SUBTREE,
-    Change,
-    Entry,
-    all_of,
-    equals,
-)
+from evict.systems.ldap import messages
+from evict.systems.ldap.filters import all_of, equals
+from evict.systems.ldap.messages import ADD, DELETE, REPLACE, SUBTREE, Change, Entry
 from evict.systems.openldap.port import Port, fault, write_fault
 from evict.systems.openldap.reading import (
     CHANGED,

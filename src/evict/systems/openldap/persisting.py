@@ -12,8 +12,9 @@ import structlog
 from anyldap.protocols import pureldap
 
 from evict.core.errors import EvictError, SystemFault
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_messages import SUBTREE, Filter, Malformed, search_request
+from evict.systems.ldap import messages
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import SUBTREE, Malformed, search_request
 from evict.systems.openldap import sync
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.servers import Servers

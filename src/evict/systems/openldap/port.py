@@ -22,9 +22,10 @@ from evict.core.errors import (
     Unsupported,
 )
 from evict.core.secret import Secret
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_client import Connection, Target, final
-from evict.systems.ldap_messages import Change, Entry, Filter, Result
+from evict.systems.ldap import messages
+from evict.systems.ldap.connection import Connection, Target, final
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import Change, Entry, Result
 
 PAGE: Final = 500
 """slapd's default size limit is 500 entries, pages included (slapd.conf(5), sizelimit)."""
@@ -107,7 +108,7 @@ class Port:
                 cut = result.code == messages.SIZE_LIMIT_EXCEEDED and limit
                 if result.code != messages.SUCCESS and not cut:
                     raise fault(result, system=self.system, doing=f"search {base or 'rootDSE'}")
-                cookie = messages.paged_cookie_of(answers[-1])
+                cookie = messages.cookie_of(answers[-1])
                 if not cookie:
                     return found
 
@@ -130,7 +131,7 @@ class Port:
                 if result.code != messages.SUCCESS:
                     raise fault(result, system=self.system, doing=f"read all of {base}")
                 yield self.entries(answers)
-                cookie = messages.paged_cookie_of(answers[-1])
+                cookie = messages.cookie_of(answers[-1])
                 if not cookie:
                     return
         finally:

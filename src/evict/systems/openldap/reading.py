@@ -14,15 +14,8 @@ from evict.config.openldap import OpenLdap
 from evict.core.account import Account
 from evict.core.errors import AccountUnknown, RemoteProtocolError
 from evict.core.presence import Presence
-from evict.systems.ldap_messages import (
-    SUBTREE,
-    Entry,
-    Filter,
-    all_of,
-    any_of,
-    equals,
-    present,
-)
+from evict.systems.ldap.filters import Filter, all_of, any_of, equals, present
+from evict.systems.ldap.messages import SUBTREE, Entry
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.servers import Servers
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from evict.systems.ldap_messages import Entry
+from evict.systems.ldap.messages import Entry
 from evict.systems.openldap import sync
 
 _CSN: Final = re.compile(r"\d{14}\.\d{6}Z#[0-9a-f]{6}#([0-9a-f]{3})#[0-9a-f]{6}")

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from evict.systems.ldap_messages import Malformed
+from evict.systems.ldap.messages import Malformed
 
 SYNC_REQUEST: Final = b"1.3.6.1.4.1.4203.1.9.1.1"
 SYNC_STATE: Final = b"1.3.6.1.4.1.4203.1.9.1.2"

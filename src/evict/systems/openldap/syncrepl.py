@@ -24,18 +24,11 @@ from msgspec import Struct
 from evict.config.watch import WatchSection
 from evict.core.errors import RemoteProtocolError, Unreachable, Unsupported
 from evict.core.presence import Presence
-from evict.systems import ldap_messages as messages
 from evict.systems.base import Glimpse, PositionLost
-from evict.systems.ldap_client import Connection, final
-from evict.systems.ldap_messages import (
-    SUBTREE,
-    Entry,
-    Filter,
-    Malformed,
-    any_of,
-    equals,
-    search_request,
-)
+from evict.systems.ldap import messages
+from evict.systems.ldap.connection import Connection, final
+from evict.systems.ldap.filters import Filter, any_of, equals
+from evict.systems.ldap.messages import SUBTREE, Entry, Malformed, search_request
 from evict.systems.openldap import sync
 from evict.systems.openldap.persisting import Deletions, Listener
 from evict.systems.openldap.port import Port, fault

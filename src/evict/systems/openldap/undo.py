@@ -7,8 +7,9 @@ from evict.core.account import Account
 from evict.core.errors import Unreachable
 from evict.core.measure import BeforeImage, Effect, EffectKind
 from evict.core.secret import Secret
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_messages import REPLACE, SUBTREE, Change, Entry, all_of, equals
+from evict.systems.ldap import messages
+from evict.systems.ldap.filters import all_of, equals
+from evict.systems.ldap.messages import REPLACE, SUBTREE, Change, Entry
 from evict.systems.openldap.measures import is_disabled, lock_attribute, read_state, swap
 from evict.systems.openldap.port import Port, write_fault
 from evict.systems.openldap.reading import LOCK, PASSWORD, RESET, Shape, is_locked

@@ -23,7 +23,8 @@ from evict.core.account import Account
 from evict.core.errors import AccessRefused, RemoteProtocolError, SystemFault
 from evict.core.presence import Presence
 from evict.systems.base import PositionLost
-from evict.systems.ldap_messages import ANYTHING, BASE, SUBTREE, Entry, all_of, any_of, equals
+from evict.systems.ldap.filters import ANYTHING, all_of, any_of, equals
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 from evict.systems.openldap.find import is_below, is_same
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import ENTRY_UUID, Above, Shape, find_entry, groups_of

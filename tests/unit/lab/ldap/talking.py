@@ -14,8 +14,8 @@ from evict.lab.ldap.tree import Tree
 from evict.lab.model.directory import DirectoryAccount
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
-from evict.systems.active_directory import filters, messages
-from evict.systems.active_directory.messages import Change, Control, Entry, Result
+from evict.systems.ldap import filters, messages
+from evict.systems.ldap.messages import Change, Control, Entry, Result
 from tests.unit.lab.ldap.places import HOST, SERVICE_PASSWORD, Clock
 
 BASE = "DC=corp,DC=test"

@@ -5,8 +5,8 @@ import pytest
 from anyldap.protocols import pureldap
 
 from evict.lab.ldap import syntax
-from evict.systems.active_directory import messages
 from evict.systems.active_directory.refusals import bind_data
+from evict.systems.ldap import messages
 from tests.unit.lab.ldap.talking import ALICE, ALICE_PASSWORD, BASE, office
 
 

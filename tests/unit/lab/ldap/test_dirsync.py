@@ -10,9 +10,10 @@ from anyldap.protocols import pureldap
 
 from evict.lab.ldap import dirsync
 from evict.lab.ldap.searching import MAX_PAGE
-from evict.systems.active_directory import filters, messages, reading
+from evict.systems.active_directory import reading
 from evict.systems.active_directory.watch import dirsync as client
 from evict.systems.active_directory.watch.dirsync import Synced
+from evict.systems.ldap import filters, messages
 from tests.unit.lab.ldap.talking import ALICE, BASE, Office, office
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from evict.lab.ldap import codec
 from evict.lab.ldap.codec import Malformed
-from evict.systems.active_directory import filters, messages
 from evict.systems.active_directory.measures import swap
+from evict.systems.ldap import filters, messages
 from tests.unit.lab.ldap.talking import ADMIN_PASSWORD, ALICE, BASE, Office, office
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 import pytest
 
 from evict.core.secret import Secret
-from evict.systems.active_directory import messages
 from evict.systems.active_directory.measures import password_change, swap
-from evict.systems.active_directory.messages import ADD, DELETE, REPLACE, Change
 from evict.systems.active_directory.refusals import bind_data
+from evict.systems.ldap import messages
+from evict.systems.ldap.messages import ADD, DELETE, REPLACE, Change
 from tests.unit.lab.ldap.talking import (
     ADMIN_PASSWORD,
     ALICE,

@@ -5,8 +5,9 @@ import pytest
 from anyldap.protocols import pureber, pureldap
 
 from evict.lab.ldap.matching import BIT_AND, BIT_OR, IN_CHAIN
-from evict.systems.active_directory import filters, messages
-from evict.systems.active_directory.filters import all_of, any_of, equals, negate, starts_with
+from evict.systems.active_directory import controls
+from evict.systems.ldap import filters, messages
+from evict.systems.ldap.filters import all_of, any_of, equals, negate, starts_with
 from tests.unit.lab.ldap.talking import ALICE, BASE, Office, office
 
 
@@ -183,7 +184,7 @@ def test_controls_that_are_critical_and_unknown(bound: Office) -> None:
     request = pureldap.LDAPSearchRequest(baseObject=BASE, scope=0)
     assert bound.result(request, [(b"1.2.3", 1, b"")]).code == 12
     assert bound.result(request, [(b"1.2.3", 0, b"")]).code == messages.SUCCESS
-    assert bound.result(request, [messages.dacl_only()]).code == messages.SUCCESS
+    assert bound.result(request, [controls.dacl_only()]).code == messages.SUCCESS
 
 
 def test_a_filter_without_end_is_refused(bound: Office) -> None:

@@ -22,7 +22,7 @@ from evict.lab.ldap.server import LdapLimits, LdapServer
 from evict.lab.model.organisation import Organisation
 from evict.probes.base import Login
 from evict.probes.ldap import BindCode, LdapProber, bind_code
-from evict.systems.active_directory import messages
+from evict.systems.ldap import messages
 from tests.unit.lab.ldap.places import HOST, loopback
 from tests.unit.lab.ldap.talking import ALICE, ALICE_PASSWORD, office
 

@@ -23,8 +23,8 @@ from evict.core.errors import (
 )
 from evict.core.measure import EffectKind
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.active_directory.messages import REPLACE, Change, modify_request
 from evict.systems.base import Order
+from evict.systems.ldap.messages import REPLACE, Change, modify_request
 from tests.contract.directory_contract import close_all, order, passwords
 from tests.contract.fake_controller import FakeController, Fault
 from tests.contract.fake_entries import FILETIME_EPOCH, Store

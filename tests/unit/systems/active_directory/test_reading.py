@@ -7,9 +7,9 @@ from anyldap.protocols import pureber, pureldap
 from evict.core.errors import ConfigError
 from evict.systems.active_directory.connector import host_and_port
 from evict.systems.active_directory.controllers import Domain, sid_below
-from evict.systems.active_directory.messages import Entry, Malformed, Result, decode, result_of
 from evict.systems.active_directory.reading import account_of, guid_dn, guid_text
 from evict.systems.active_directory.refusals import bind_data, bind_refusal, password_is_right
+from evict.systems.ldap.messages import Entry, Malformed, Result, decode, result_of
 
 DOMAIN = Domain(naming_context="DC=corp,DC=test", dns_domain="corp.test", netbios="CORP", sid=b"")
 GUID = bytes.fromhex("7bb7c0477806b846 8899 ed be 4c 77 b9 e9".replace(" ", ""))

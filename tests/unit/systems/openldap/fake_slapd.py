@@ -17,8 +17,8 @@ from anyldap.protocols import pureber, pureldap
 from evict.config.model import DirectorySection
 from evict.config.openldap import OpenLdap
 from evict.core.secret import Secret
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_client import Timeouts
+from evict.systems.ldap import messages
+from evict.systems.ldap.connection import Timeouts
 from evict.systems.openldap import sync
 from evict.systems.openldap.connector import OpenLdapDirectory
 from tests.contract.fakes import Authority

@@ -16,7 +16,7 @@ from evict.config.openldap import OpenLdap
 from evict.core.errors import ConfigError, RemoteProtocolError
 from evict.core.names import login_forms
 from evict.core.secret import Secret
-from evict.systems.ldap_messages import Entry
+from evict.systems.ldap.messages import Entry
 from evict.systems.openldap.connector import OpenLdapDirectory
 from evict.systems.openldap.find import is_below, is_same
 from evict.systems.openldap.measures import matches

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evict.systems.ldap_messages import Malformed
+from evict.systems.ldap.messages import Malformed
 from evict.systems.openldap import sync
 
 IDS = st.uuids().map(str)

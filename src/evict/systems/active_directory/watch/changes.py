@@ -9,10 +9,8 @@ from typing import Final
 from msgspec import Struct, structs
 
 from evict.core.errors import RemoteProtocolError
-from evict.systems.active_directory import filters, messages
+from evict.systems.active_directory import controls
 from evict.systems.active_directory.controllers import ANYTHING
-from evict.systems.active_directory.filters import Filter
-from evict.systems.active_directory.messages import BASE, SUBTREE, Entry, Malformed
 from evict.systems.active_directory.watch import dirsync
 from evict.systems.active_directory.watch.dirsync import Synced
 from evict.systems.active_directory.watch.position import Position
@@ -20,6 +18,9 @@ from evict.systems.active_directory.watch.records import ANYBODY, ATTRIBUTES, WA
 from evict.systems.active_directory.watch.server import Server
 from evict.systems.active_directory.watch.talk import Found, Question, question
 from evict.systems.base import PositionLost
+from evict.systems.ldap import filters, messages
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import BASE, SUBTREE, Entry, Malformed
 
 PROTOCOL_ERROR: Final = 2
 UNAVAILABLE_CRITICAL_EXTENSION: Final = 12
@@ -162,7 +163,7 @@ async def since_usn(server: Server, naming_context: str, held: Position) -> Chan
     if now > held.usn:
         newer = filters.at_least("uSNChanged", str(held.usn + 1))
         what = filters.all_of(newer, ANYBODY)
-        async for page in server.pages(naming_context, what, ATTRIBUTES, [messages.SHOW_DELETED]):
+        async for page in server.pages(naming_context, what, ATTRIBUTES, [controls.SHOW_DELETED]):
             changed |= {entry.raw("objectGUID"): entry for entry in page}
     changed.pop(b"", None)
     position = held if now == held.usn else structs.replace(held, usn=now)

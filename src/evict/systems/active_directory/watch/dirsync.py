@@ -11,7 +11,7 @@ from typing import Final
 from anyldap.protocols import pureber
 from msgspec import Struct
 
-from evict.systems.active_directory.messages import Control, Malformed
+from evict.systems.ldap.messages import Control, Malformed
 
 OID: Final = b"1.2.840.113556.1.4.841"
 _OBJECT_SECURITY: Final = 0x1

@@ -10,13 +10,14 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct
 
-from evict.systems.active_directory import filters, reading
+from evict.systems.active_directory import reading
 from evict.systems.active_directory.controllers import sid_below
-from evict.systems.active_directory.filters import Filter
-from evict.systems.active_directory.messages import SUBTREE, Entry
 from evict.systems.active_directory.watch.records import GROUPS
 from evict.systems.active_directory.watch.scope import dn_key
 from evict.systems.active_directory.watch.server import Server
+from evict.systems.ldap import filters
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import SUBTREE, Entry
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from evict.systems.active_directory.messages import Entry, Malformed, Result
+from evict.systems.ldap.messages import Entry, Malformed, Result
 
 _SEQUENCE: Final = 0x30
 _OCTETS: Final = 0x04

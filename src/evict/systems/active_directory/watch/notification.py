@@ -16,9 +16,9 @@ import structlog
 
 from evict.core.errors import EvictError
 from evict.systems.active_directory.controllers import ANYTHING
-from evict.systems.active_directory.messages import SUBTREE, Control, Entry
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.watch.talk import Talk, question
+from evict.systems.ldap.messages import SUBTREE, Control, Entry
 
 log = structlog.get_logger()
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from evict.core.errors import RemoteProtocolError
 from evict.systems.active_directory.controllers import ANYTHING
-from evict.systems.active_directory.messages import BASE, Entry
 from evict.systems.active_directory.reading import guid_dn, guid_text
 from evict.systems.active_directory.watch.server import Server
+from evict.systems.ldap.messages import BASE, Entry
 
 _MARK: Final = ";range="
 _MOST_PARTS: Final = 1000

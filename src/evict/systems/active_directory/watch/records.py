@@ -11,10 +11,11 @@ from msgspec import structs
 
 from evict.core.account import Account
 from evict.core.presence import Presence
-from evict.systems.active_directory import filters, reading
+from evict.systems.active_directory import reading
 from evict.systems.active_directory.controllers import Domain
-from evict.systems.active_directory.messages import Entry, Malformed
 from evict.systems.active_directory.reading import account_of
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import Entry, Malformed
 
 ATTRIBUTES: Final = (
     *reading.ATTRIBUTES,

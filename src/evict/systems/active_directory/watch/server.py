@@ -10,13 +10,14 @@ from anyldap.protocols import pureber
 from msgspec import Struct
 
 from evict.core.errors import AccessRefused, RemoteProtocolError, SystemFault
-from evict.systems.active_directory import filters, messages
+from evict.systems.active_directory import controls
 from evict.systems.active_directory.controllers import ANYTHING, Domain
-from evict.systems.active_directory.filters import Filter
-from evict.systems.active_directory.messages import BASE, SUBTREE, Control, Entry, Malformed, Result
 from evict.systems.active_directory.port import PAGE, Port
 from evict.systems.active_directory.refusals import fault
 from evict.systems.active_directory.watch.talk import Found, Question, Talk, question
+from evict.systems.ldap import filters, messages
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import BASE, SUBTREE, Control, Entry, Malformed, Result
 
 DOMAIN_SCOPE: Final[Control] = (b"1.2.840.113556.1.4.1339", 1, b"")
 """No referrals to other partitions, which every search of a whole domain would bring along
@@ -199,7 +200,7 @@ class Server:
             BASE,
             ANYTHING,
             ["objectClass"],
-            [messages.SHOW_DELETED],
+            [controls.SHOW_DELETED],
         )
         found = await self._ask(asked)
         return any(entry.attributes for entry in found.entries)

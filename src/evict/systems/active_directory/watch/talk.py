@@ -10,12 +10,12 @@ from typing import Final
 from anyldap.protocols import pureldap
 from msgspec import Struct
 
-from evict.core.errors import RemoteProtocolError, Unreachable
-from evict.systems.active_directory.connection import Connection
-from evict.systems.active_directory.filters import Filter
-from evict.systems.active_directory.messages import Control, Entry, Malformed
+from evict.core.errors import Unreachable
 from evict.systems.active_directory.watch import lean
 from evict.systems.active_directory.watch.lean import Done, Reference
+from evict.systems.ldap.connection import Connection
+from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.messages import Control, Entry, Malformed
 
 _MAX_ENTRIES: Final = 200_000
 
@@ -54,17 +54,12 @@ class Talk(Connection):
 
     async def search(self, asked: Question) -> Found:
         """Raises `Unreachable` without a whole answer, `RemoteProtocolError` for what is none."""
+        within = self._target.timeouts.answer_s
         try:
-            async with asyncio.timeout(self._timeouts.answer_s):
+            async with asyncio.timeout(within):
                 return await self._search(asked)
-        except TimeoutError as error:
-            reason = f"{self._peer} gave no answer within {self._timeouts.answer_s:g} s"
-            raise Unreachable(reason, system=self._system) from error
-        except (OSError, EOFError) as error:
-            raise self._ended() from error
-        except Malformed as error:
-            reason = f"{self._peer} sent {error}"
-            raise RemoteProtocolError(reason, system=self._system) from error
+        except (OSError, EOFError, Malformed) as error:
+            raise self._told(error, Unreachable, within) from error
 
     async def _search(self, asked: Question) -> Found:
         self._writer.write(asked.octets)
@@ -89,18 +84,11 @@ class Talk(Connection):
                 answer = await self._one(asked.id)
                 if not isinstance(answer, Reference):
                     yield answer
-        except (OSError, EOFError) as error:
-            raise self._ended() from error
-        except Malformed as error:
-            reason = f"{self._peer} sent {error}"
-            raise RemoteProtocolError(reason, system=self._system) from error
+        except (OSError, EOFError, Malformed) as error:
+            raise self._told(error, Unreachable, 0.0) from error
 
     async def _one(self, number: int) -> Entry | Reference | Done:
         got, answer = lean.read(await self._frame())
         if got != number:
             raise Malformed("an answer to a question nobody asked")
         return answer
-
-    def _ended(self) -> Unreachable:
-        reason = f"{self._peer} ended the connection without a whole answer"
-        return Unreachable(reason, system=self._system)

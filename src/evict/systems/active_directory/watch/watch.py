@@ -13,8 +13,8 @@ from msgspec import structs
 
 from evict.core.errors import AccessRefused, RemoteProtocolError
 from evict.core.presence import Presence
-from evict.systems.active_directory import filters, reading
-from evict.systems.active_directory.messages import SHOW_DELETED, SUBTREE, Entry, Malformed
+from evict.systems.active_directory import reading
+from evict.systems.active_directory.controls import SHOW_DELETED
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.watch import position as positions
 from evict.systems.active_directory.watch import ranges, records
@@ -26,6 +26,8 @@ from evict.systems.active_directory.watch.scope import Scope
 from evict.systems.active_directory.watch.server import Identity
 from evict.systems.active_directory.watch.sources import Source, Sources
 from evict.systems.base import Glimpse, PositionLost
+from evict.systems.ldap import filters
+from evict.systems.ldap.messages import SUBTREE, Entry, Malformed
 
 log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ from anyldap.protocols import pureber, pureldap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evict.systems.active_directory import messages
-from evict.systems.active_directory.messages import Entry, Malformed
 from evict.systems.active_directory.watch import lean
 from evict.systems.active_directory.watch.lean import Done, Reference
+from evict.systems.ldap import messages
+from evict.systems.ldap.messages import Entry, Malformed
 
 _NAMES = st.text(
     alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from evict.config.watch import WatchSection
 from evict.systems.active_directory.controllers import Domain
-from evict.systems.active_directory.messages import Entry, Malformed
 from evict.systems.active_directory.watch import dirsync, position, records
 from evict.systems.active_directory.watch.dirsync import Synced
 from evict.systems.active_directory.watch.notification import Allowance
 from evict.systems.active_directory.watch.position import Position
 from evict.systems.active_directory.watch.scope import Scope, dn_key
 from evict.systems.base import PositionLost
+from evict.systems.ldap.messages import Entry, Malformed
 
 _GUID = uuid.UUID("7900662b-f153-4f51-92ae-86de2d616d04")
 _DOMAIN = Domain(
@@ -60,6 +60,7 @@ def test_an_answer_without_a_cookie_is_none(value: bytes) -> None:
 def test_the_request_asks_for_what_one_may_read_and_only_for_changed_values() -> None:
     oid, critical, value = dirsync.control(b"abc")
     assert (oid, critical) == (b"1.2.840.113556.1.4.841", 1)
+    assert value is not None
     assert b"\x02\x04\x80\x00\x00\x01" in value
     assert value.endswith(b"\x04\x03abc")
 

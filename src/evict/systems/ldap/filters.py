@@ -7,6 +7,8 @@ wire form). Quirk: anyldap 0.2.0's parser of that string form reads `\c3\a9` as 
 
 from __future__ import annotations
 
+from typing import Final
+
 from anyldap.protocols import pureber, pureldap
 
 Filter = pureber.BERBase
@@ -21,6 +23,13 @@ def equals(attribute: str, value: str | bytes) -> Filter:
 
 def at_least(attribute: str, value: str) -> Filter:
     return pureldap.LDAPFilter_greaterOrEqual(
+        attributeDesc=pureldap.LDAPAttributeDescription(attribute),
+        assertionValue=pureldap.LDAPAssertionValue(value),
+    )
+
+
+def at_most(attribute: str, value: str) -> Filter:
+    return pureldap.LDAPFilter_lessOrEqual(
         attributeDesc=pureldap.LDAPAttributeDescription(attribute),
         assertionValue=pureldap.LDAPAssertionValue(value),
     )
@@ -45,3 +54,6 @@ def any_of(*parts: Filter) -> Filter:
 
 def negate(part: Filter) -> Filter:
     return pureldap.LDAPFilter_not(part)
+
+
+ANYTHING: Final = present("objectClass")

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from evict.core.errors import ConfigError, RemoteProtocolError, Uncertain, Unreachable
 from evict.core.secret import Secret
-from evict.systems import ldap_messages as messages
-from evict.systems.ldap_messages import Control, Malformed, Result
+from evict.systems.ldap import messages
+from evict.systems.ldap.messages import Control, Malformed, Result
 
 _SEQUENCE: Final = 0x30
 _MAX_ANSWERS: Final = 20_000

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """LDAP messages as values, over anyldap's BER codec: what any LDAPv3 server understands. No I/O.
 
-Filters are built as BER and never as text: a value cannot become syntax.
 Spec: RFC 4511 (LDAPv3), RFC 2696 (paged results), RFC 3062 (password modify).
 """
 
@@ -12,6 +11,8 @@ from typing import Any, Final
 
 from anyldap.protocols import pureber, pureldap
 from msgspec import Struct
+
+from evict.systems.ldap.filters import Filter
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024
 """Octets of one answer: slapd packs the members of a large group into one entry."""
@@ -43,7 +44,6 @@ DELETE: Final = 1
 REPLACE: Final = 2
 
 Control = tuple[bytes, int, bytes | None]
-Filter = pureber.BERBase
 
 
 class _Unknown(pureber.BERBase):
@@ -96,6 +96,17 @@ class Entry(Struct, frozen=True, kw_only=True):
     def text(self, name: str, default: str = "") -> str:
         return next(iter(self.texts(name)), default)
 
+    def raw(self, name: str) -> bytes:
+        return next(iter(self.attributes.get(name.lower(), ())), b"")
+
+    def number(self, name: str) -> int:
+        """0 where it is not there; raises `Malformed` where it is no number."""
+        value = self.text(name, "0")
+        try:
+            return int(value)
+        except ValueError as error:
+            raise Malformed(f"{name} is no number") from error
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One part of a modify: `kind` is ADD, DELETE or REPLACE (RFC 4511 section 4.6)."""
@@ -103,47 +114,6 @@ class Change(Struct, frozen=True, kw_only=True):
     kind: int
     attribute: str
     values: tuple[bytes, ...] = ()
-
-
-def equals(attribute: str, value: str | bytes) -> Filter:
-    return pureldap.LDAPFilter_equalityMatch(
-        attributeDesc=pureldap.LDAPAttributeDescription(attribute),
-        assertionValue=pureldap.LDAPAssertionValue(value),
-    )
-
-
-def at_least(attribute: str, value: str) -> Filter:
-    return pureldap.LDAPFilter_greaterOrEqual(
-        attributeDesc=pureldap.LDAPAttributeDescription(attribute),
-        assertionValue=pureldap.LDAPAssertionValue(value),
-    )
-
-
-def at_most(attribute: str, value: str) -> Filter:
-    return pureldap.LDAPFilter_lessOrEqual(
-        attributeDesc=pureldap.LDAPAttributeDescription(attribute),
-        assertionValue=pureldap.LDAPAssertionValue(value),
-    )
-
-
-def starts_with(attribute: str, prefix: str) -> Filter:
-    initial = pureldap.LDAPFilter_substrings_initial(prefix)
-    return pureldap.LDAPFilter_substrings(type=attribute, substrings=[initial])
-
-
-def present(attribute: str) -> Filter:
-    return pureldap.LDAPFilter_present(attribute)
-
-
-def all_of(*parts: Filter) -> Filter:
-    return pureldap.LDAPFilter_and(list(parts))
-
-
-def any_of(*parts: Filter) -> Filter:
-    return pureldap.LDAPFilter_or(list(parts))
-
-
-ANYTHING: Final = present("objectClass")
 
 
 def search_request(
@@ -194,15 +164,19 @@ def control_of(message: pureldap.LDAPMessage, oid: bytes) -> bytes | None:
     return None
 
 
-def paged_cookie_of(message: pureldap.LDAPMessage) -> bytes:
+def cookie_of(message: pureldap.LDAPMessage) -> bytes:
     """The paged-results cookie of a search's last message; empty after the last page."""
     value = control_of(message, PAGED_RESULTS)
-    if value:
-        pair, _ = pureber.berDecodeObject(_Plain(), value)
-        if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
-            cookie = pair[1]
-            if isinstance(cookie, pureber.BEROctetString):
-                return _bytes(cookie.value)
+    return cookie_in(value) if value else b""
+
+
+def cookie_in(value: bytes) -> bytes:
+    """The cookie of a paged-results control (RFC 2696 section 2)."""
+    pair, _ = pureber.berDecodeObject(_Plain(), value)
+    if isinstance(pair, pureber.BERSequence) and len(pair) == 2:
+        cookie = pair[1]
+        if isinstance(cookie, pureber.BEROctetString):
+            return _bytes(cookie.value)
     return b""
 
 

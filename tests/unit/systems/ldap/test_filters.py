@@ -8,7 +8,7 @@ from anyldap.protocols import pureber, pureldap
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evict.systems.active_directory import filters
+from evict.systems.ldap import filters
 
 HOSTILE = st.text(st.sampled_from("*()\\&|!=<>~:\x00\n\r$`;'\"{}abc\u00e9\u202e"), min_size=1)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
