@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
-
 from msgspec import Struct
 
-from evict.core.errors import RemoteProtocolError, Unreachable
+from evict.core.errors import RemoteProtocolError
 from evict.systems.active_directory.port import Port
 from evict.systems.ldap import filters
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import BASE, SUBTREE
-
-_T = TypeVar("_T")
-
-ANYTHING: Final = filters.present("objectClass")
+from evict.systems.ldap.servers import Servers
 
 
 class Domain(Struct, frozen=True, kw_only=True):
@@ -34,36 +29,13 @@ class Domain(Struct, frozen=True, kw_only=True):
     sid: bytes
 
 
-class Controllers:
+class Controllers(Servers[Port]):
     """The domain controllers of one domain, in the order in which they are tried."""
 
     def __init__(self, ports: tuple[Port, ...]) -> None:
-        self.ports = ports
-        self._preferred = 0
+        super().__init__(ports)
         self._domain: Domain | None = None
         self._primary_groups: dict[int, str] = {}
-
-    @property
-    def system(self) -> str:
-        return self.ports[0].system
-
-    async def on_first(self, act: Callable[[Port], Awaitable[_T]]) -> _T:
-        """Let the first controller that answers do it; the one that answered last is tried first.
-
-        Raises:
-            Unreachable: none answers; the text says why of each.
-        """
-        reasons: list[str] = []
-        for step in range(len(self.ports)):
-            index = (self._preferred + step) % len(self.ports)
-            try:
-                done = await act(self.ports[index])
-            except Unreachable as error:
-                reasons.append(error.text.removeprefix(f"{self.system}: "))
-                continue
-            self._preferred = index
-            return done
-        raise Unreachable("; ".join(reasons), system=self.system)
 
     async def domain(self) -> Domain:
         if self._domain is None:
@@ -82,10 +54,6 @@ class Controllers:
             )
             self._primary_groups[rid] = found[0].dn if found else ""
         return self._primary_groups[rid]
-
-    async def close(self) -> None:
-        for port in self.ports:
-            await port.close()
 
 
 def sid_below(domain_sid: bytes, rid: int) -> bytes:

@@ -8,7 +8,8 @@ from typing import Final
 from evict.config.model import DirectorySection
 from evict.core.door import Credential, Door
 from evict.core.exposure import Exposure, Source
-from evict.systems.active_directory.controllers import ANYTHING, Controllers
+from evict.systems.active_directory.controllers import Controllers
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import BASE
 
 OLD_PASSWORD_MINUTES: Final = 60

@@ -12,11 +12,12 @@ from evict.core.errors import SystemFault
 from evict.core.exposure import Finding, Severity
 from evict.core.names import login_forms
 from evict.systems.active_directory import controls
-from evict.systems.active_directory.controllers import ANYTHING, Controllers
+from evict.systems.active_directory.controllers import Controllers
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.reading import ATTRIBUTES, PEOPLE, account_of
 from evict.systems.active_directory.rights import EVERYBODY, missing_rights
 from evict.systems.ldap import filters
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import BASE, SUBTREE, Entry
 
 _CERTIFICATE: Final = timedelta(days=30)

@@ -12,12 +12,12 @@ from evict.core.account import Account
 from evict.core.errors import AccountUnknown, Uncertain, Unreachable
 from evict.core.measure import Effect, EffectKind
 from evict.core.secret import Secret
-from evict.systems.active_directory.controllers import ANYTHING
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.reading import ACCOUNT_DISABLED, guid_dn
 from evict.systems.active_directory.refusals import password_is_right, write_fault
 from evict.systems.base import Order, Passwords
 from evict.systems.ldap import messages
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import ADD, BASE, DELETE, REPLACE, Change, Entry
 
 UAC: Final = "userAccountControl"

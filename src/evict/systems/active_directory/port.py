@@ -7,10 +7,8 @@ without a deadline, and cannot say whether a request was sent when it fails.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -23,14 +21,12 @@ from evict.systems.active_directory.refusals import bind_refusal, fault
 from evict.systems.ldap import messages
 from evict.systems.ldap.connection import Connection, Target, Timeouts, final
 from evict.systems.ldap.messages import Change, Control, Entry, Result
+from evict.systems.ldap.pool import Pool
 
 PAGE: Final = 500
 """Entries of one page; MaxPageSize of Active Directory is 1000 (MS-ADTS 3.1.1.3.4.6)."""
 
 _Kind = TypeVar("_Kind", bound=Connection)
-_POOL: Final = 4
-_IDLE_S: Final = 60.0
-"""A connection that rested longer is not used again: MaxConnIdleTime is 900 s, firewalls less."""
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -55,8 +51,7 @@ class Port:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._idle: list[Connection] = []
-        self._slots = asyncio.Semaphore(_POOL)
+        self._pool = Pool(lambda: self.bound(Connection))
 
     @property
     def name(self) -> str:
@@ -112,7 +107,7 @@ class Port:
             Uncertain: sent and not answered.
         """
         request = messages.modify_request(dn, changes)
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             answers = await connection.ask(request, lost=Uncertain)
         return final(answers)
 
@@ -126,45 +121,25 @@ class Port:
 
     async def certificate_ends(self) -> datetime:
         """Until when the certificate in use is valid."""
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             return datetime.fromtimestamp(connection.certificate_ends, UTC)
 
     async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().close()
+        await self._pool.close()
 
     async def _read(
         self, request: pureldap.LDAPSearchRequest, controls: Sequence[Control]
     ) -> list[pureldap.LDAPMessage]:
-        reused = bool(self._idle)
+        reused = self._pool.rested
         try:
-            async with self._connection() as connection:
+            async with self._pool.connection() as connection:
                 return await connection.ask(request, controls, lost=Unreachable)
         except Unreachable as error:
             if not reused or isinstance(error.__cause__, TimeoutError):
                 raise
         await self.close()
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             return await connection.ask(request, controls, lost=Unreachable)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        async with self._slots:
-            connection = await self._take()
-            try:
-                yield connection
-            except BaseException:
-                connection.abort()
-                raise
-            self._idle.append(connection)
-
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.fresh(_IDLE_S):
-                return connection
-            await connection.close()
-        return await self.bound(Connection)
 
     async def bound(self, kind: type[_Kind]) -> _Kind:
         """A connection bound as the service account, the caller's own: it is not of the pool.

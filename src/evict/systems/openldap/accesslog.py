@@ -21,10 +21,10 @@ from evict.core.presence import Presence
 from evict.systems.base import Glimpse, PositionLost
 from evict.systems.ldap.filters import ANYTHING, Filter, all_of, any_of, at_least, at_most, equals
 from evict.systems.ldap.messages import BASE, SUBTREE, Entry
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.find import is_below
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import ENTRY_UUID, Shape, generalized_time
-from evict.systems.openldap.servers import Servers
 from evict.systems.openldap.watching import Place, Reader, place_of
 
 WAY: Final = "accesslog"
@@ -40,7 +40,7 @@ _REMEMBERED: Final = 20_000
 class AccesslogWatch:
     """See `systems.base.DirectoryWatch`. Nothing tells it at once: it is asked."""
 
-    def __init__(self, servers: Servers, shape: Shape, rules: WatchSection) -> None:
+    def __init__(self, servers: Servers[Port], shape: Shape, rules: WatchSection) -> None:
         self._servers = servers
         self._shape = shape
         self._reader = Reader(servers, shape, rules)

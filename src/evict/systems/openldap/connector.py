@@ -15,6 +15,7 @@ from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
 from evict.core.secret import Secret
 from evict.systems.base import DirectoryWatch, Observation, Order, Passwords
 from evict.systems.ldap.connection import Target, Timeouts, tls_context
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap import exposure, findings, measures, observing, undo
 from evict.systems.openldap.accesslog import AccesslogWatch
 from evict.systems.openldap.find import resolve
@@ -22,7 +23,6 @@ from evict.systems.openldap.measures import lock_attribute, lock_value
 from evict.systems.openldap.observing import Seen, password_door
 from evict.systems.openldap.port import Port, Service
 from evict.systems.openldap.reading import Shape, read_account
-from evict.systems.openldap.servers import Servers
 from evict.systems.openldap.syncrepl import SyncreplWatch
 
 LDAPS: Final = 636
@@ -71,7 +71,7 @@ class OpenLdapDirectory:
         self._servers = self._new_servers()
         self._rotated: dict[tuple[str, int], str] = {}
 
-    def _new_servers(self) -> Servers:
+    def _new_servers(self) -> Servers[Port]:
         return Servers(tuple(Port(target, self._service) for target in self._targets))
 
     def _host_and_port(self, server: str) -> tuple[str, int]:

@@ -7,14 +7,14 @@ from evict.core.door import Credential, Door
 from evict.core.exposure import Exposure, Source
 from evict.systems.ldap.filters import all_of, equals
 from evict.systems.ldap.messages import SUBTREE
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.measures import lock_attribute, lock_value
 from evict.systems.openldap.observing import password_door
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import LOCK, PASSWORD, Shape
-from evict.systems.openldap.servers import Servers
 
 
-async def lock_counts(servers: Servers, shape: Shape) -> bool:
+async def lock_counts(servers: Servers[Port], shape: Shape) -> bool:
     """Whether the overlay ppolicy is at work and a policy with pwdLockout TRUE is to be seen."""
     policy = all_of(equals("objectClass", "pwdPolicy"), equals("pwdLockout", "TRUE"))
     found = await servers.on_first(
@@ -23,7 +23,7 @@ async def lock_counts(servers: Servers, shape: Shape) -> bool:
     return bool(found) and await servers.on_first(Port.has_policy_overlay)
 
 
-async def exposure(servers: Servers, shape: Shape) -> tuple[Exposure, ...]:
+async def exposure(servers: Servers[Port], shape: Shape) -> tuple[Exposure, ...]:
     attribute = lock_attribute(shape)
     counts = attribute == LOCK and await lock_counts(servers, shape)
     if not attribute:

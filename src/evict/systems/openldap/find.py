@@ -17,8 +17,9 @@ from evict.core.errors import AccountAmbiguous, AccountUnknown, NameRefused, Rem
 from evict.core.names import canonical, login_forms, without_sub_address
 from evict.systems.ldap.filters import Filter, all_of, any_of, equals, starts_with
 from evict.systems.ldap.messages import BASE, SUBTREE, Entry
+from evict.systems.ldap.servers import Servers
+from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import Shape, groups_of, read_account
-from evict.systems.openldap.servers import Servers
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DN: Final = re.compile(r"[A-Za-z][A-Za-z0-9.-]*=[^,]+,.+=.+")
@@ -26,7 +27,7 @@ _HINT_PREFIX: Final = 3
 _HINT_LIMIT: Final = 50
 
 
-async def resolve(servers: Servers, shape: Shape, name: str) -> Account:
+async def resolve(servers: Servers[Port], shape: Shape, name: str) -> Account:
     """Find the account with this uid, uid@domain, address, DN or entryUUID.
 
     A sub-address counts only where the exact address is nobody's.
@@ -57,7 +58,7 @@ async def resolve(servers: Servers, shape: Shape, name: str) -> Account:
     )
 
 
-async def _by_dn(servers: Servers, shape: Shape, dn: str) -> Account:
+async def _by_dn(servers: Servers[Port], shape: Shape, dn: str) -> Account:
     if any(unicodedata.category(char) == "Cc" for char in dn):
         raise NameRefused("a DN with control characters is no account's name")
     try:
@@ -87,7 +88,9 @@ def _parts(dn: str) -> list[str]:
     return [part.strip().lower() for part in re.split(r"(?<!\\),", dn)]
 
 
-async def _who_has(servers: Servers, shape: Shape, form: str, *, typed: str) -> dict[str, Entry]:
+async def _who_has(
+    servers: Servers[Port], shape: Shape, form: str, *, typed: str
+) -> dict[str, Entry]:
     """Entries by id that have exactly this canonical form."""
     what = all_of(shape.people, any_of(*_candidates(shape, form, typed)))
     found = await servers.on_first(
@@ -112,7 +115,7 @@ def _candidates(shape: Shape, form: str, typed: str) -> list[Filter]:
     return parts
 
 
-async def _hint(servers: Servers, shape: Shape, form: str) -> str:
+async def _hint(servers: Servers[Port], shape: Shape, form: str) -> str:
     """Names that begin alike and are close, for the person who mistyped; nothing acts on them."""
     user = form.rpartition("\\")[2].partition("@")[0]
     if len(user) < _HINT_PREFIX:

@@ -14,11 +14,11 @@ from evict.core.names import login_forms
 from evict.systems.ldap import messages
 from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import BASE, DELETE, SUBTREE, Change, Entry
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.exposure import lock_counts
 from evict.systems.openldap.measures import lock_attribute
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import LOCK, PASSWORD, RESET, Shape
-from evict.systems.openldap.servers import Servers
 from evict.systems.openldap.sync import SYNC_REQUEST
 
 _CERTIFICATE: Final = timedelta(days=30)
@@ -29,7 +29,7 @@ _NEVER: Final = {LOCK: b"19700101000000Z", RESET: b"FALSE"}
 
 
 async def findings(
-    servers: Servers, shape: Shape, username_formats: Sequence[str]
+    servers: Servers[Port], shape: Shape, username_formats: Sequence[str]
 ) -> tuple[Finding, ...]:
     """Each server by itself, then rights, policy, watch and shared names where one answers."""
     found: list[Finding] = []
@@ -97,7 +97,7 @@ async def _rights(port: Port, shape: Shape) -> Finding:
     )
 
 
-async def _lock(servers: Servers, shape: Shape) -> Finding:
+async def _lock(servers: Servers[Port], shape: Shape) -> Finding:
     code = "directory-lock"
     if lock_attribute(shape) != LOCK:
         text = f"accounts are disabled by {lock_attribute(shape) or 'their password'}"
@@ -136,7 +136,7 @@ async def _watch(port: Port, shape: Shape) -> Finding:
 
 
 async def _shared_forms(
-    servers: Servers, shape: Shape, username_formats: Sequence[str]
+    servers: Servers[Port], shape: Shape, username_formats: Sequence[str]
 ) -> list[Finding]:
     """A name of two accounts cannot be revoked by name, and a hook cannot tell them apart."""
     entries: list[Entry] = await servers.on_first(

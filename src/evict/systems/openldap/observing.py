@@ -15,10 +15,10 @@ from evict.core.errors import AccountUnknown, SystemFault
 from evict.core.sighting import Method, Outcome, Sighting
 from evict.core.verdict import Expectation
 from evict.systems.base import Observation
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.measures import is_disabled, lock_attribute, mark_of, read_state
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import PASSWORD, Shape
-from evict.systems.openldap.servers import Servers
 from evict.systems.openldap.undo import values_of
 
 PREDICTED_S: Final = 2.0
@@ -53,7 +53,7 @@ def password_door(shape: Shape) -> Door:
     return Door(system=shape.name, protocol="ldap", credential=Credential.PASSWORD)
 
 
-async def observe(servers: Servers, shape: Shape, account: Account) -> Observation:
+async def observe(servers: Servers[Port], shape: Shape, account: Account) -> Observation:
     """Look at all servers side by side.
 
     Raises:

@@ -15,9 +15,9 @@ from evict.core.errors import EvictError, SystemFault
 from evict.systems.ldap import messages
 from evict.systems.ldap.filters import Filter
 from evict.systems.ldap.messages import SUBTREE, Malformed, search_request
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap import sync
 from evict.systems.openldap.port import Port
-from evict.systems.openldap.servers import Servers
 
 log = structlog.get_logger()
 
@@ -67,7 +67,9 @@ class Deletions:
 class Listener:
     """Listens from the first `start` until `close`; whatever breaks is begun again."""
 
-    def __init__(self, servers: Servers, base: str, what: Filter, deletions: Deletions) -> None:
+    def __init__(
+        self, servers: Servers[Port], base: str, what: Filter, deletions: Deletions
+    ) -> None:
         self._servers = servers
         self._base = base
         self._what = what

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,15 +24,13 @@ from evict.systems.ldap import messages
 from evict.systems.ldap.connection import Connection, Target, final
 from evict.systems.ldap.filters import Filter
 from evict.systems.ldap.messages import Change, Entry, Result
+from evict.systems.ldap.pool import Pool
 
 PAGE: Final = 500
 """slapd's default size limit is 500 entries, pages included (slapd.conf(5), sizelimit)."""
 
 PASSWORD_POLICY: Final = b"1.3.6.1.4.1.42.2.27.8.5.1"
 """The control of draft-behera-ldap-password-policy, the same both ways."""
-
-_POOL: Final = 4
-_IDLE_S: Final = 60.0
 
 _NOT_NOW: Final = (messages.BUSY, messages.UNAVAILABLE)
 
@@ -56,8 +52,7 @@ class Port:
     def __init__(self, target: Target, service: Service) -> None:
         self.target = target
         self._service = service
-        self._idle: list[Connection] = []
-        self._slots = asyncio.Semaphore(_POOL)
+        self._pool = Pool(self.bound)
 
     @property
     def name(self) -> str:
@@ -79,7 +74,7 @@ class Port:
             Unreachable, AccessRefused, RemoteProtocolError: also where the server knows only a
                 part, or says that others know more.
         """
-        reused = bool(self._idle)
+        reused = self._pool.rested
         try:
             return await self._search(base, scope, what, attributes, limit)
         except Unreachable as error:
@@ -95,7 +90,7 @@ class Port:
         request = messages.search_request(base, scope, what, attributes, limit=limit)
         found: list[Entry] = []
         cookie = b""
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             while True:
                 page = (
                     [messages.paged(PAGE, cookie)] if not limit and scope != messages.BASE else []
@@ -162,7 +157,7 @@ class Port:
         return await self._write(messages.password_request(dn, password.reveal()))
 
     async def _write(self, request: pureldap.LDAPProtocolRequest) -> Result:
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             result = final(await connection.ask(request, lost=Uncertain))
         if result.code == messages.REFERRAL:
             raise Unreachable(f"{self.name} is a replica that takes no writes", system=self.system)
@@ -223,31 +218,11 @@ class Port:
 
     async def certificate_ends(self) -> datetime:
         """Until when the certificate in use is valid."""
-        async with self._connection() as connection:
+        async with self._pool.connection() as connection:
             return datetime.fromtimestamp(connection.certificate_ends, UTC)
 
     async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().close()
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        async with self._slots:
-            connection = await self._take()
-            try:
-                yield connection
-            except BaseException:
-                connection.abort()
-                raise
-            self._idle.append(connection)
-
-    async def _take(self) -> Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.fresh(_IDLE_S):
-                return connection
-            await connection.close()
-        return await self.bound()
+        await self._pool.close()
 
 
 def fault(result: Result, *, system: str, doing: str) -> SystemFault:

@@ -16,8 +16,8 @@ from evict.core.errors import AccountUnknown, RemoteProtocolError
 from evict.core.presence import Presence
 from evict.systems.ldap.filters import Filter, all_of, any_of, equals, present
 from evict.systems.ldap.messages import SUBTREE, Entry
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.port import Port
-from evict.systems.openldap.servers import Servers
 
 ENTRY_UUID: Final = "entryUUID"
 LOCK: Final = "pwdAccountLockedTime"
@@ -141,7 +141,7 @@ Above = dict[frozenset[str], tuple[str, ...]]
 
 
 async def groups_of(
-    servers: Servers, shape: Shape, entry: Entry, above: Above | None = None
+    servers: Servers[Port], shape: Shape, entry: Entry, above: Above | None = None
 ) -> tuple[str, ...]:
     """Distinguished names of all groups, the groups of groups included, level by level.
 
@@ -156,7 +156,9 @@ async def groups_of(
     return known[direct]
 
 
-async def _all_above(servers: Servers, shape: Shape, direct: frozenset[str]) -> tuple[str, ...]:
+async def _all_above(
+    servers: Servers[Port], shape: Shape, direct: frozenset[str]
+) -> tuple[str, ...]:
     groups, level = set(direct), set(direct)
     while level:
         found = await servers.on_first(partial(_holding, shape=shape, members=sorted(level)))
@@ -174,7 +176,7 @@ async def _holding(port: Port, *, shape: Shape, members: Sequence[str]) -> list[
     return found
 
 
-async def find_entry(servers: Servers, shape: Shape, account_id: str) -> Entry | None:
+async def find_entry(servers: Servers[Port], shape: Shape, account_id: str) -> Entry | None:
     """The account's entry by its entryUUID; None where there is none."""
     what = all_of(shape.people, equals(ENTRY_UUID, account_id))
     found = await servers.on_first(
@@ -186,7 +188,7 @@ async def find_entry(servers: Servers, shape: Shape, account_id: str) -> Entry |
     return found[0] if found else None
 
 
-async def read_account(servers: Servers, shape: Shape, account_id: str) -> Account:
+async def read_account(servers: Servers[Port], shape: Shape, account_id: str) -> Account:
     """Read by entryUUID. Raises `AccountUnknown` where it is gone, or is no person's account."""
     try:
         canonical = str(uuid.UUID(account_id))

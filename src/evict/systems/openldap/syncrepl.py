@@ -29,12 +29,12 @@ from evict.systems.ldap import messages
 from evict.systems.ldap.connection import Connection, final
 from evict.systems.ldap.filters import Filter, any_of, equals
 from evict.systems.ldap.messages import SUBTREE, Entry, Malformed, search_request
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap import sync
 from evict.systems.openldap.persisting import Deletions, Listener
 from evict.systems.openldap.port import Port, fault
 from evict.systems.openldap.reading import ENTRY_UUID, Shape
 from evict.systems.openldap.refreshing import Gone, Item, Refresh, csns
-from evict.systems.openldap.servers import Servers
 from evict.systems.openldap.watching import CSN, Place, Reader, place_of
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ class Asking(Struct, frozen=True, kw_only=True):
 class SyncreplWatch:
     """See `systems.base.DirectoryWatch`."""
 
-    def __init__(self, servers: Servers, shape: Shape, rules: WatchSection) -> None:
+    def __init__(self, servers: Servers[Port], shape: Shape, rules: WatchSection) -> None:
         self._servers = servers
         self._shape = shape
         self._reader = Reader(servers, shape, rules)

@@ -25,10 +25,10 @@ from evict.core.presence import Presence
 from evict.systems.base import PositionLost
 from evict.systems.ldap.filters import ANYTHING, all_of, any_of, equals
 from evict.systems.ldap.messages import BASE, SUBTREE, Entry
+from evict.systems.ldap.servers import Servers
 from evict.systems.openldap.find import is_below, is_same
 from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import ENTRY_UUID, Above, Shape, find_entry, groups_of
-from evict.systems.openldap.servers import Servers
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ def place_of(position: bytes, *, way: str, system: str) -> Place:
 class Reader:
     """Reads records for a watch; keeps nothing but which groups are the leavers'."""
 
-    def __init__(self, servers: Servers, shape: Shape, rules: WatchSection) -> None:
+    def __init__(self, servers: Servers[Port], shape: Shape, rules: WatchSection) -> None:
         self.servers = servers
         self.shape = shape
         self.leavers_groups = rules.leavers_groups

@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 
 from evict.core.errors import RemoteProtocolError
 from evict.systems.active_directory import controls
-from evict.systems.active_directory.controllers import ANYTHING
 from evict.systems.active_directory.watch import dirsync
 from evict.systems.active_directory.watch.dirsync import Synced
 from evict.systems.active_directory.watch.position import Position
@@ -19,7 +18,7 @@ from evict.systems.active_directory.watch.server import Server
 from evict.systems.active_directory.watch.talk import Found, Question, question
 from evict.systems.base import PositionLost
 from evict.systems.ldap import filters, messages
-from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.filters import ANYTHING, Filter
 from evict.systems.ldap.messages import BASE, SUBTREE, Entry, Malformed
 
 PROTOCOL_ERROR: Final = 2

@@ -15,9 +15,9 @@ from typing import Final
 import structlog
 
 from evict.core.errors import EvictError
-from evict.systems.active_directory.controllers import ANYTHING
 from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.watch.talk import Talk, question
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import SUBTREE, Control, Entry
 
 log = structlog.get_logger()

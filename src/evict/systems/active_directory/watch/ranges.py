@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from evict.core.errors import RemoteProtocolError
-from evict.systems.active_directory.controllers import ANYTHING
 from evict.systems.active_directory.reading import guid_dn, guid_text
 from evict.systems.active_directory.watch.server import Server
+from evict.systems.ldap.filters import ANYTHING
 from evict.systems.ldap.messages import BASE, Entry
 
 _MARK: Final = ";range="

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from evict.core.errors import AccessRefused, RemoteProtocolError, SystemFault
 from evict.systems.active_directory import controls
-from evict.systems.active_directory.controllers import ANYTHING, Domain
+from evict.systems.active_directory.controllers import Domain
 from evict.systems.active_directory.port import PAGE, Port
 from evict.systems.active_directory.refusals import fault
 from evict.systems.active_directory.watch.talk import Found, Question, Talk, question
 from evict.systems.ldap import filters, messages
-from evict.systems.ldap.filters import Filter
+from evict.systems.ldap.filters import ANYTHING, Filter
 from evict.systems.ldap.messages import BASE, SUBTREE, Control, Entry, Malformed, Result
 
 DOMAIN_SCOPE: Final[Control] = (b"1.2.840.113556.1.4.1339", 1, b"")

@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several slapds as one directory: acted on at the first that answers, seen at all."""
+"""Several servers as one directory: acted on at the first that answers, seen at all."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from evict.core.errors import Unreachable
-from evict.systems.openldap.port import Port
-
-_T = TypeVar("_T")
 
 
-class Servers:
+class Served(Protocol):
+    """One server."""
+
+    @property
+    def system(self) -> str: ...
+    async def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=Served)
+T = TypeVar("T")
+
+
+class Servers(Generic[P]):
     """The servers of one directory, in the order in which they are tried."""
 
-    def __init__(self, ports: tuple[Port, ...]) -> None:
+    def __init__(self, ports: tuple[P, ...]) -> None:
         self.ports = ports
         self._preferred = 0
 
@@ -23,7 +32,7 @@ class Servers:
     def system(self) -> str:
         return self.ports[0].system
 
-    async def on_first(self, act: Callable[[Port], Awaitable[_T]]) -> _T:
+    async def on_first(self, act: Callable[[P], Awaitable[T]]) -> T:
         """Let the first server that answers do it; the one that answered last is tried first.
 
         Raises:
