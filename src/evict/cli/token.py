@@ -77,7 +77,8 @@ def list_(*, json: Json = False, config: ConfigPath = None) -> ExitCode:
         "expired": "expired",
         "last_used": "last used",
     }
-    print_rows(out, found["tokens"], columns)
+    rows = [{**row, "expired": "yes" if row["expired"] else "no"} for row in found["tokens"]]
+    print_rows(out, rows, columns)
     return ExitCode.OK
 
 

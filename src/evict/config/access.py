@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta, Struct, structs
@@ -45,6 +46,22 @@ def unknown_names(section: AccessSection) -> dict[str, tuple[str, ...]]:
         if missing := tuple(name for name in names if not _exists(name)):
             found[setting.name] = missing
     return found
+
+
+def people_of(names: Iterable[str]) -> frozenset[int]:
+    """The uids that a list names, by themselves or as members of its groups."""
+    uids: set[int] = set()
+    for name in names:
+        try:
+            if name.startswith("@"):
+                group = grp.getgrnam(name[1:])
+                uids |= {user.pw_uid for user in pwd.getpwall() if user.pw_gid == group.gr_gid}
+                uids |= {pwd.getpwnam(member).pw_uid for member in group.gr_mem}
+            else:
+                uids.add(pwd.getpwnam(name).pw_uid)
+        except (KeyError, ValueError):
+            continue
+    return frozenset(uids)
 
 
 def _exists(name: str) -> bool:

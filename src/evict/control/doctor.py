@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from evict.config.secrets import read_secret
-from evict.control.access.findings import access_findings, audit_findings
+from evict.control.access.findings import access_findings, approver_findings, audit_findings
 from evict.control.audit.log import AuditLog
 from evict.control.fronts import findings as front_findings
 from evict.control.parts import Parts
@@ -49,7 +49,10 @@ class Doctor:
             for text in failures
         ]
         findings += self._agents()
-        findings += await asyncio.to_thread(access_findings, self._parts.config.access)
+        access = self._parts.config.access
+        findings += await asyncio.to_thread(access_findings, access)
+        approvers = self._parts.config.guard.approvers
+        findings += await asyncio.to_thread(approver_findings, access, approvers)
         findings += audit_findings(self._audit)
         findings += await front_findings(self._config)
         findings += await self._fail_closed()

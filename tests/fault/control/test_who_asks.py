@@ -17,10 +17,11 @@ from evict.cli.output import CommandFailed
 from evict.cli.token_file import VARIABLE
 from evict.config.access import AccessSection
 from evict.control import api
-from evict.control.access.findings import access_findings, audit_findings
+from evict.control.access.findings import access_findings, approver_findings, audit_findings
 from evict.control.service import ControlService
 from evict.core.access import Asker, Role, Scope, administrator
 from evict.core.errors import AuditNotWritten, EvictError, NotAllowed
+from evict.core.exposure import Severity
 from tests.fault.control.town import UPN, Town, town
 
 HOST = "127.166.5.1"
@@ -103,6 +104,16 @@ async def test_while_the_log_cannot_be_written_people_are_closed_and_nothing_is_
         findings = audit_findings(service.audit)
     assert [f.code for f in findings] == ["audit-not-written"]
     assert "No such file" in findings[0].text
+
+
+def test_two_approvers_that_nobody_could_be_are_a_finding() -> None:
+    alone = AccessSection(approvers=("root", "@no-such-group"))
+    (finding,) = approver_findings(alone, 2)
+    assert (finding.code, finding.severity) == ("approvers-missing", Severity.ERROR)
+    assert "2 different people must approve, and 1 may" in finding.text
+    assert approver_findings(alone, 1) == []
+    assert approver_findings(AccessSection(approvers=("daemon",)), 2) == []
+    assert approver_findings(AccessSection(approvers=("@daemon",)), 2) == []
 
 
 def test_names_that_are_nobodys_are_findings() -> None:

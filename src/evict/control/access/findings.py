@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from evict.config.access import AccessSection, unknown_names
+from evict.config.access import AccessSection, people_of, unknown_names
 from evict.control.audit.log import AuditLog
 from evict.core.exposure import Finding, Severity
 
@@ -19,6 +19,23 @@ def access_findings(section: AccessSection) -> list[Finding]:
             remedy="make the user or group, or take it out of [access]",
         )
         for setting, names in unknown_names(section).items()
+    ]
+
+
+def approver_findings(section: AccessSection, approvers: int) -> list[Finding]:
+    """Root is one person too; the owner of a token has a role here or approves nothing."""
+    people = people_of((*section.approvers, *section.administrators)) | {0}
+    if len(people) >= approvers:
+        return []
+    return [
+        Finding(
+            code="approvers-missing",
+            severity=Severity.ERROR,
+            system="",
+            text=f"{approvers} different people must approve, and {len(people)} may: what is held"
+            " stays held, and nobody is reinstated",
+            remedy="name them in access.approvers",
+        )
     ]
 
 
