@@ -98,13 +98,15 @@ def test_a_flipped_byte_in_the_ledger_is_found_before_anybody_is_answered(lab: L
 
 
 def flip(folder: Path, account: bytes) -> None:
-    """One bit of the account's id in the chained body."""
+    """One bit of the account's id in the chained body, which goes on with its instant."""
+    begin = b'{"account":"'
+    body = begin + account + b'","at":"'
     changed = 0
     for path in folder.iterdir():
         content = path.read_bytes()
-        if b'"account":"' + account in content:
+        if body in content:
             changed += 1
-            spot = content.index(b'"account":"' + account) + len(b'"account":"')
+            spot = content.index(body) + len(begin)
             path.write_bytes(content[:spot] + bytes([content[spot] ^ 1]) + content[spot + 1 :])
     assert changed
 
