@@ -42,7 +42,7 @@ live-up: ready ## start the real estate and Evict on it, for people; says how to
 	@tools/need-root live-up
 	@$(PY) -m estate up --web
 
-bench: ready ## all benchmarks; those on the real estate need root and some 40 minutes
+bench: ready ## all benchmarks; those on the real estate need root and some 50 minutes
 	@tools/bench
 
 .PHONY: ready
