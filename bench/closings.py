@@ -155,18 +155,7 @@ def table(closings: list[Closing], held: Held) -> list[Row]:
             to_reach="p50 <= 80, worst <= 500 ms",
             met=last["p50"] <= 80 and last["worst"] <= 500,
         ),
-        Row(
-            what="closings with a survivor",
-            reached=f"{alive} of {count}",
-            to_reach="0",
-            met=alive == 0,
-        ),
-        Row(
-            what="sessions of bystanders dropped meanwhile",
-            reached=f"{held.dropped} of {held.held}",
-            to_reach="0 of 200",
-            met=held.dropped == 0 and held.held >= HELD,
-        ),
+        *survivors_and_bystanders(alive, count, held),
         Row(
             what="the command, start to proven, under the storm",
             reached="p50 {p50:.2f}, p99 {p99:.2f}, worst {worst:.2f} s".format(**command),
@@ -184,6 +173,24 @@ def table(closings: list[Closing], held: Held) -> list[Row]:
             met=shut == count,
         ),
         *_by_door(closings),
+    ]
+
+
+def survivors_and_bystanders(alive: int, count: int, held: Held) -> list[Row]:
+    """What must not have been left, and must not have been disturbed."""
+    return [
+        Row(
+            what="closings with a survivor",
+            reached=f"{alive} of {count}",
+            to_reach="0",
+            met=alive == 0,
+        ),
+        Row(
+            what="sessions of bystanders dropped meanwhile",
+            reached=f"{held.dropped} of {held.held}",
+            to_reach="0 of 200",
+            met=held.dropped == 0 and held.held >= HELD,
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,9 @@ _BOUNDED: Final = "submission/session"
 """Goes on until its connector's time-out: no survivor that anybody promised to end."""
 BYSTANDERS: Final = slice(50, 54)
 
+Close = Callable[[Layout, Person, Sequence[Endpoint]], Awaitable[tuple[dict[str, float], int]]]
+"""Closes one leaver: milliseconds to the last success by door, and how many doors were left."""
+
 
 async def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.exchange", description=__doc__)
@@ -44,9 +47,9 @@ async def main() -> int:
     layout = Layout(folder=arguments.folder.resolve(), address=arguments.address)
     count, seconds = (4, 5.0) if arguments.quick else (24, 20.0)
     async with organisation(layout, hook=True) as started_s:
-        hooked = await closings(layout, people()[:count], WEB)
+        hooked = await closings(layout, people()[:count], WEB, revoked)
     async with organisation(layout, hook=False):
-        bare = await closings(layout, people()[: max(count // 4, 3)], ())
+        bare = await closings(layout, people()[: max(count // 4, 3)], (), revoked)
     async with organisation(layout, hook=False, serve=False) as _:
         load = await under_load(layout, seconds)
     rows = [
@@ -84,20 +87,22 @@ async def organisation(layout: Layout, *, hook: bool, serve: bool = True) -> Asy
 
 
 async def closings(
-    layout: Layout, leavers: Sequence[Person], protocols: Sequence[str]
+    layout: Layout, leavers: Sequence[Person], protocols: Sequence[str], close: Close
 ) -> dict[str, Any]:
-    """Revoke one after the other while others work. Milliseconds from each commit, by door."""
+    """Close one after the other while others work. Milliseconds from when it counts, by door."""
     every = endpoints_of(layout)
     endpoints = tuple(e for e in every if not protocols or e.protocol in protocols)
     others = await open_all(people()[BYSTANDERS], DOMAIN, endpoints)
     for each in others:
         each.keep_using(0.5)
     last: dict[str, list[float]] = {}
+    each_closing: list[dict[str, float]] = []
     survivors = 0
     try:
         for leaver in leavers:
-            seen, survived = await _one(layout, leaver, endpoints)
+            seen, survived = await close(layout, leaver, endpoints)
             survivors += survived
+            each_closing.append(seen)
             for door, ms in seen.items():
                 last.setdefault(door, []).append(ms)
     finally:
@@ -105,10 +110,16 @@ async def closings(
             await each.stop()
     tracks = [track for each in others for track in each.tracks]
     disturbed = sum(track.refusals > 0 for track in tracks)
-    return {"last": last, "survivors": survivors, "disturbed": disturbed, "held": len(tracks)}
+    return {
+        "last": last,
+        "each": each_closing,
+        "survivors": survivors,
+        "disturbed": disturbed,
+        "held": len(tracks),
+    }
 
 
-async def _one(
+async def revoked(
     layout: Layout, leaver: Person, endpoints: Sequence[Endpoint]
 ) -> tuple[dict[str, float], int]:
     clients = Clients(leaver, DOMAIN)

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.exchange import BYSTANDERS, PAUSE_S, WEB, organisation
+from bench.exchange import PAUSE_S, WEB, closings, organisation
 from bench.sheet import Row, finish, machine, spread
+from bench.watched import WATCHED
 from evict.cli.demo import processes
-from evict.cli.demo.app import endpoints_of
-from evict.cli.demo.clients import Clients, open_all
+from evict.cli.demo.clients import Clients
 from evict.core.endpoint import Endpoint
 from evict.core.errors import ServiceUnavailable
 from evict.lab.estate.control import Disable, ask
@@ -28,15 +28,6 @@ from evict.lab.estate.layout import DOMAIN, Layout
 from evict.lab.estate.people import Person, people
 
 _PATIENCE_S = 20.0
-_SETTINGS = """# SPDX-License-Identifier: Apache-2.0
-[watch]
-enabled = true
-
-[guard]
-an_hour = 100000
-a_minute = 100000
-all_sources_an_hour = 100000
-"""
 
 
 async def main() -> int:
@@ -51,11 +42,11 @@ async def main() -> int:
     async with organisation(layout, hook=True, serve=False):
         folder = layout.folder / "conf.d"
         folder.mkdir(exist_ok=True)
-        (folder / "watch.toml").write_text(_SETTINGS)
+        (folder / "watch.toml").write_text(WATCHED)
         served = await processes.start_serve(layout, hooked=True)
         try:
             await _compared(layout)
-            found = await closings(layout, people()[: arguments.closings])
+            found = await closings(layout, people()[: arguments.closings], WEB, _one)
         finally:
             await processes.stop(served)
     return finish(
@@ -76,26 +67,6 @@ async def _compared(layout: Layout) -> None:
 
 def _environment(layout: Layout) -> dict[str, str]:
     return {"EVICT_CONFIG": str(layout.config)}
-
-
-async def closings(layout: Layout, leavers: Sequence[Person]) -> dict[str, Any]:
-    endpoints = tuple(e for e in endpoints_of(layout) if e.protocol in WEB)
-    others = await open_all(people()[BYSTANDERS], DOMAIN, endpoints)
-    for each in others:
-        each.keep_using(0.5)
-    last: list[dict[str, float]] = []
-    survivors = 0
-    try:
-        for leaver in leavers:
-            seen, survived = await _one(layout, leaver, endpoints)
-            last.append(seen)
-            survivors += survived
-    finally:
-        for each in others:
-            await each.stop()
-    tracks = [track for each in others for track in each.tracks]
-    disturbed = sum(track.refusals > 0 for track in tracks)
-    return {"last": last, "survivors": survivors, "disturbed": disturbed, "held": len(tracks)}
 
 
 async def _one(
@@ -130,8 +101,8 @@ async def _all_shut(clients: Clients) -> None:
 
 
 def table(found: dict[str, Any]) -> list[Row]:
-    got = spread([max(doors.values()) for doors in found["last"]])
-    count = len(found["last"])
+    got = spread([max(doors.values()) for doors in found["each"]])
+    count = len(found["each"])
     return [
         Row(
             what=f"the directory's disable to the last success on any web door, {count} closings",

@@ -25,7 +25,7 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import Struct
 
-from bench.closings import HELD, SHUT_S
+from bench.closings import HELD, SHUT_S, survivors_and_bystanders
 from bench.estate_rig import BYSTANDERS, IP, fresh_estate, survivors, wait_for_storm
 from bench.sheet import Row, finish, machine, spread, versions
 from estate import ldif, people
@@ -38,7 +38,7 @@ from estate.product import Product, running
 
 IDLE_S: Final = 30.0
 _PROVEN_S: Final = 30.0
-_SETTINGS: Final = """# SPDX-License-Identifier: Apache-2.0
+WATCHED: Final = """# SPDX-License-Identifier: Apache-2.0
 [watch]
 enabled = true
 
@@ -180,7 +180,7 @@ def _cpu_s(pid: int) -> float:
 def watched(layout: Layout) -> Iterator[Product]:
     folder = layout.config.parent / "conf.d"
     folder.mkdir(exist_ok=True)
-    (folder / "watch.toml").write_text(_SETTINGS)
+    (folder / "watch.toml").write_text(WATCHED)
     with running(layout) as product:
         until = time.monotonic() + _PROVEN_S
         while not json.loads(product.evict("watch", "--once", "--json"))["compared_at"]:
@@ -208,18 +208,7 @@ def table(closed: list[Watched], held: Held, cpu: float) -> list[Row]:
             to_reach="<= 5 %",
             met=cpu <= 5,
         ),
-        Row(
-            what="closings with a survivor",
-            reached=f"{alive} of {count}",
-            to_reach="0",
-            met=alive == 0,
-        ),
-        Row(
-            what="sessions of bystanders dropped meanwhile",
-            reached=f"{held.dropped} of {held.held}",
-            to_reach="0 of 200",
-            met=held.dropped == 0 and held.held >= HELD,
-        ),
+        *survivors_and_bystanders(alive, count, held),
         Row(
             what="closings proven shut",
             reached=f"{shut} of {count}",

@@ -16,7 +16,7 @@ from evict.config.model import DirectorySection
 from evict.core.account import Account
 from evict.core.secret import Secret
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.ldap.connection import Timeouts
+from evict.systems.ldap.target import Timeouts
 from tests.contract.fake_controller import EVICT_DN, EVICT_PASSWORD, FakeController
 from tests.contract.fake_entries import BASE_DN, Store
 

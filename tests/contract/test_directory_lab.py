@@ -20,9 +20,9 @@ from evict.lab.ldap.server import LdapServer
 from evict.lab.model.organisation import Organisation
 from evict.lab.model.profile import Profile, Version
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.active_directory.port import Access, Port
+from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.refusals import bind_data
-from evict.systems.ldap.connection import Timeouts, tls_context
+from evict.systems.ldap.target import Service, Target, tls_context
 from tests.contract.directory_contract import OLD, DirectoryContract, close_all, order, passwords
 from tests.unit.lab.ldap.places import HOST, SERVICE_PASSWORD, Clock, loopback
 
@@ -79,17 +79,15 @@ async def town(tmp_path: Path) -> AsyncIterator[LabTown]:
         realm="CORP.TEST",
     )
     password = Secret(SERVICE_PASSWORD)
-    access = Access(
+    target = Target(
         system="directory",
         host=host,
         port=port,
         tls=tls_context(str(tmp_path / "ca.pem")),
         server_name=host,
-        bind_user="CORP\\svc-evict",
-        password=password,
-        timeouts=Timeouts(),
     )
-    town = LabTown(ActiveDirectory(section, password), organisation, clock, Port(access))
+    service = Service(dn="CORP\\svc-evict", password=password)
+    town = LabTown(ActiveDirectory(section, password), organisation, clock, Port(target, service))
     yield town
     await town.directory.close()
     await town.port.close()

@@ -27,7 +27,7 @@ from msgspec import Struct
 from evict.config.model import DirectorySection
 from evict.config.openldap import OpenLdap
 from evict.core.secret import Secret
-from evict.systems.ldap.connection import Timeouts
+from evict.systems.ldap.target import Timeouts
 from evict.systems.openldap.connector import OpenLdapDirectory
 
 _SLAPD: Final = shutil.which("slapd", path="/usr/sbin:/usr/bin")

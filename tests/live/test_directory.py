@@ -21,9 +21,9 @@ from evict.core.exposure import Severity
 from evict.core.measure import EffectKind
 from evict.core.secret import Secret
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.active_directory.port import Access, Port
+from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.refusals import bind_data
-from evict.systems.ldap.connection import Timeouts, tls_context
+from evict.systems.ldap.target import Service, Target, tls_context
 from tests.contract.directory_contract import (
     OLD,
     DirectoryContract,
@@ -53,16 +53,14 @@ def connector(layout: Layout, **other: str) -> ActiveDirectory:
 
 def port_of(layout: Layout) -> Port:
     return Port(
-        Access(
+        Target(
             system="directory",
             host=layout.ip,
             port=LDAPS,
             tls=tls_context(str(layout.ca)),
             server_name=layout.ip,
-            bind_user=EVICT_USER,
-            password=Secret(EVICT_PASSWORD),
-            timeouts=Timeouts(),
-        )
+        ),
+        Service(dn=EVICT_USER, password=Secret(EVICT_PASSWORD)),
     )
 
 

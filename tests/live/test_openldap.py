@@ -28,7 +28,8 @@ from evict.core.measure import BeforeImage, EffectKind
 from evict.core.secret import Secret
 from evict.core.sighting import Outcome
 from evict.systems.base import Order, Passwords
-from evict.systems.ldap.connection import Connection, Target, tls_context
+from evict.systems.ldap.connection import Connection
+from evict.systems.ldap.target import Target, tls_context
 from evict.systems.openldap.connector import OpenLdapDirectory
 from tests.live.slapd_rig import (
     EVICT_PASSWORD,

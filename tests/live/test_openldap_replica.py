@@ -19,7 +19,7 @@ from evict.core.measure import EffectKind
 from evict.core.secret import Secret
 from evict.core.sighting import Outcome
 from evict.systems.base import Order, Passwords
-from evict.systems.ldap.connection import Timeouts
+from evict.systems.ldap.target import Timeouts
 from evict.systems.openldap.connector import OpenLdapDirectory
 from tests.live.slapd_rig import (
     EVICT_PASSWORD,

@@ -26,7 +26,7 @@ from evict.lab.model.profile import Profile, Version
 from evict.systems.active_directory.connector import ActiveDirectory
 from evict.systems.active_directory.watch.watch import ActiveDirectoryWatch
 from evict.systems.ldap import messages
-from evict.systems.ldap.connection import Timeouts
+from evict.systems.ldap.target import Timeouts
 from tests.unit.lab.ldap.places import HOST, SERVICE_PASSWORD, Clock
 
 BASE = "DC=corp,DC=test"

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -98,15 +97,3 @@ def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, gid = struct.unpack("3i", raw)
     return uid, gid
-
-
-def socket_is_ours(path: Path) -> bool:
-    """Whether nobody answers there, so that it may be taken over."""
-    if not path.exists():
-        return True
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(os.fspath(path))
-        except OSError:
-            return True
-    return False

@@ -6,10 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
-import structlog
 from msgspec import Struct
-
-log = structlog.get_logger()
 
 
 class Result(StrEnum):
@@ -48,8 +45,3 @@ Note = Callable[[Record], Awaitable[None]]
 Raises `AuditNotWritten` (`core.errors`) where it is not: whoever closes goes on all the same and
 tells an alarm; whoever reopens, approves or hands out rights stops there.
 """
-
-
-async def note_in_the_log(record: Record) -> None:
-    """Where no audit log is kept: the service's own log, without names of accounts."""
-    log.info("audit", who=record.who, what=record.what, result=str(record.result))

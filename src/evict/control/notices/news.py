@@ -7,10 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-import structlog
 from msgspec import Struct
-
-log = structlog.get_logger()
 
 A_DAY: Final = 24 * 60
 
@@ -49,8 +46,3 @@ class News(Struct, frozen=True, kw_only=True):
 
 Tell = Callable[[News], None]
 """Never waits and never fails: delivery is the receiver's matter."""
-
-
-def tell_the_log(news: News) -> None:
-    """Where nobody else is to be told. Account names stay out of the log."""
-    log.warning("news", kind=str(news.kind), key=news.key)

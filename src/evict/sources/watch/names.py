@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from evict.core.account import Account
 from evict.core.presence import Presence
 
 
@@ -35,6 +34,3 @@ class LivingNames:
             account, sam=account.sam or sam, upn=upn, addresses=tuple(addresses)
         )
         return structs.replace(presence, account=whole)
-
-    def knows(self, account: Account) -> bool:
-        return account.id in self._names

@@ -10,7 +10,7 @@ from evict.config.model import DirectorySection
 from evict.config.watch import WatchSection
 from evict.core.account import Account
 from evict.core.endpoint import Endpoint, Tls
-from evict.core.errors import Bug, ConfigError
+from evict.core.errors import Bug
 from evict.core.exposure import Exposure, Finding
 from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
 from evict.core.secret import Secret
@@ -19,12 +19,12 @@ from evict.systems.active_directory.controllers import Controllers
 from evict.systems.active_directory.find import resolve
 from evict.systems.active_directory.measures import PWD_LAST_SET, UAC, Rotation
 from evict.systems.active_directory.observing import Seen
-from evict.systems.active_directory.port import Access, Port
+from evict.systems.active_directory.port import Port
 from evict.systems.active_directory.reading import ACCOUNT_DISABLED, read_account
 from evict.systems.active_directory.watch.scope import Scope
 from evict.systems.active_directory.watch.watch import ActiveDirectoryWatch
 from evict.systems.base import Observation, Order, Passwords
-from evict.systems.ldap.connection import Timeouts, tls_context
+from evict.systems.ldap.target import Service, Timeouts, targets
 
 LDAPS: Final = 636
 KERBEROS: Final = 88
@@ -50,25 +50,9 @@ class ActiveDirectory:
     ) -> None:
         self._section = section
         self._formats = username_formats
-        tls = tls_context(str(section.ca_file) if section.ca_file else None)
-        self._servers = tuple(host_and_port(server) for server in section.servers)
-        self._controllers = Controllers(
-            tuple(
-                Port(
-                    Access(
-                        system=section.name,
-                        host=host,
-                        port=port,
-                        tls=tls,
-                        server_name=section.server_name or host,
-                        bind_user=section.bind_user,
-                        password=password,
-                        timeouts=timeouts or Timeouts(),
-                    )
-                )
-                for host, port in self._servers
-            )
-        )
+        self._targets = targets(section, default_port=LDAPS, starttls=False, timeouts=timeouts)
+        service = Service(dn=section.bind_user, password=password)
+        self._controllers = Controllers(tuple(Port(t, service) for t in self._targets))
         self._watched = False
         self._rotated: dict[tuple[str, int], int] = {}
 
@@ -149,24 +133,24 @@ class ActiveDirectory:
             Endpoint(
                 system=section.name,
                 protocol="ldap",
-                host=host,
-                port=port,
+                host=target.host,
+                port=target.port,
                 tls=Tls.IMPLICIT,
-                server_name=section.server_name or host,
+                server_name=target.server_name,
                 ca_file=section.ca_file,
             )
-            for host, port in self._servers
+            for target in self._targets
         ]
         kerberos = [
             Endpoint(
                 system=section.name,
                 protocol="kerberos",
-                host=host,
+                host=target.host,
                 port=KERBEROS,
-                server_name=section.server_name or host,
+                server_name=target.server_name,
                 realm=section.realm,
             )
-            for host, _ in self._servers
+            for target in self._targets
             if section.realm
         ]
         return (*ldap, *kerberos)
@@ -206,16 +190,3 @@ class ActiveDirectory:
             undo=undo_text[verb],
             image=image,
         )
-
-
-def host_and_port(server: str) -> tuple[str, int]:
-    """`host`, `host:port` or `[v6]:port`; raises `ConfigError`."""
-    host, _, port = (
-        server.rpartition(":")
-        if server.count(":") == 1 or "]:" in server
-        else (server, "", str(LDAPS))
-    )
-    host = host.strip("[]")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ConfigError(f"directory.servers: {server!r} is no host or host:port")
-    return host, int(port)

@@ -7,39 +7,25 @@ without a deadline, and cannot say whether a request was sent when it fails.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from anyldap.protocols import pureber, pureldap
-from msgspec import Struct
 
 from evict.core.errors import AccessRefused, Uncertain, Unreachable
 from evict.core.secret import Secret
 from evict.systems.active_directory.refusals import bind_refusal, fault
 from evict.systems.ldap import messages
-from evict.systems.ldap.connection import Connection, Target, Timeouts, final
+from evict.systems.ldap.connection import Connection, final
 from evict.systems.ldap.messages import Change, Control, Entry, Result
 from evict.systems.ldap.pool import Pool
+from evict.systems.ldap.target import Service, Target
 
 PAGE: Final = 500
 """Entries of one page; MaxPageSize of Active Directory is 1000 (MS-ADTS 3.1.1.3.4.6)."""
 
 _Kind = TypeVar("_Kind", bound=Connection)
-
-
-class Access(Struct, frozen=True, kw_only=True):
-    """How a domain controller is reached; `password` is the service account's."""
-
-    system: str
-    host: str
-    port: int
-    tls: ssl.SSLContext
-    server_name: str
-    bind_user: str
-    password: Secret
-    timeouts: Timeouts
 
 
 class Port:
@@ -49,17 +35,18 @@ class Port:
     raise `Uncertain` where the request left and no answer came.
     """
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, target: Target, service: Service) -> None:
+        self._target = target
+        self._service = service
         self._pool = Pool(lambda: self.bound(Connection))
 
     @property
     def name(self) -> str:
-        return f"{self._access.host}:{self._access.port}"
+        return self._target.peer
 
     @property
     def system(self) -> str:
-        return self._access.system
+        return self._target.system
 
     async def search(  # noqa: PLR0913 - a search request has these parts (RFC 4511 section 4.5.1)
         self,
@@ -113,7 +100,7 @@ class Port:
 
     async def try_bind(self, dn: str, password: Secret) -> Result:
         """Bind as somebody over a connection of its own, which ends at once."""
-        connection = await self._open(Connection)
+        connection = await Connection.open(self._target)
         try:
             return await connection.bind(dn, password)
         finally:
@@ -147,9 +134,9 @@ class Port:
         Raises:
             Unreachable, AccessRefused.
         """
-        connection = await self._open(kind)
+        connection = await kind.open(self._target)
         try:
-            result = await connection.bind(self._access.bind_user, self._access.password)
+            result = await connection.bind(self._service.dn, self._service.password)
         except BaseException:
             connection.abort()
             raise
@@ -159,20 +146,7 @@ class Port:
         if result.code in (messages.BUSY, messages.UNAVAILABLE):
             raise Unreachable(f"{self.name} is busy ({result.text})", system=self.system)
         raise AccessRefused(
-            f"{self.name} refuses the service account {self._access.bind_user}: "
+            f"{self.name} refuses the service account {self._service.dn}: "
             f"{bind_refusal(result)}; check bind_user and password_file",
             system=self.system,
-        )
-
-    async def _open(self, kind: type[_Kind]) -> _Kind:
-        access = self._access
-        return await kind.open(
-            Target(
-                system=access.system,
-                host=access.host,
-                port=access.port,
-                tls=access.tls,
-                server_name=access.server_name,
-                timeouts=access.timeouts,
-            )
         )

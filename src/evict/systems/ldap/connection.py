@@ -10,53 +10,15 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Self
 
 from anyldap.protocols import pureldap
-from msgspec import Struct
 
 from evict.core.errors import ConfigError, RemoteProtocolError, Uncertain, Unreachable
 from evict.core.secret import Secret
 from evict.systems.ldap import messages
 from evict.systems.ldap.messages import Control, Malformed, Result
+from evict.systems.ldap.target import Target
 
 _SEQUENCE: Final = 0x30
 _MAX_ANSWERS: Final = 20_000
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """Seconds. `answer_s` is for one request with all its answers, or between two of a stream."""
-
-    connect_s: float = 3.0
-    answer_s: float = 6.0
-
-
-class Target(Struct, frozen=True, kw_only=True):
-    """How a server is reached.
-
-    Attributes:
-        starttls: TLS is begun on the plain port (RFC 4511 section 4.14); without it at once.
-        server_name: what the certificate must carry.
-    """
-
-    system: str
-    host: str
-    port: int
-    tls: ssl.SSLContext
-    server_name: str
-    starttls: bool = False
-    timeouts: Timeouts = Timeouts()
-
-    @property
-    def peer(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Verified TLS 1.2 or newer. Raises `ConfigError` where the trust anchors cannot be read."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ConfigError(f"directory.ca_file {ca_file} cannot be used: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 class Connection:

@@ -14,14 +14,14 @@ from evict.core.exposure import Exposure, Finding
 from evict.core.measure import Actor, BeforeImage, Effect, Measure, Stage
 from evict.core.secret import Secret
 from evict.systems.base import DirectoryWatch, Observation, Order, Passwords
-from evict.systems.ldap.connection import Target, Timeouts, tls_context
 from evict.systems.ldap.servers import Servers
+from evict.systems.ldap.target import Service, Timeouts, targets
 from evict.systems.openldap import exposure, findings, measures, observing, undo
 from evict.systems.openldap.accesslog import AccesslogWatch
 from evict.systems.openldap.find import resolve
 from evict.systems.openldap.measures import lock_attribute, lock_value
 from evict.systems.openldap.observing import Seen, password_door
-from evict.systems.openldap.port import Port, Service
+from evict.systems.openldap.port import Port
 from evict.systems.openldap.reading import Shape, read_account
 from evict.systems.openldap.syncrepl import SyncreplWatch
 
@@ -55,37 +55,18 @@ class OpenLdapDirectory:
         self._shape = Shape(section)
         self._formats = username_formats
         self._service = Service(dn=section.bind_user, password=password)
-        tls = tls_context(str(section.ca_file) if section.ca_file else None)
-        self._targets = tuple(
-            Target(
-                system=section.name,
-                host=host,
-                port=port,
-                tls=tls,
-                server_name=section.server_name or host,
-                starttls=section.openldap.starttls,
-                timeouts=timeouts or Timeouts(),
-            )
-            for host, port in map(self._host_and_port, section.servers)
+        starttls = section.openldap.starttls
+        self._targets = targets(
+            section,
+            default_port=LDAP if starttls else LDAPS,
+            starttls=starttls,
+            timeouts=timeouts,
         )
         self._servers = self._new_servers()
         self._rotated: dict[tuple[str, int], str] = {}
 
     def _new_servers(self) -> Servers[Port]:
         return Servers(tuple(Port(target, self._service) for target in self._targets))
-
-    def _host_and_port(self, server: str) -> tuple[str, int]:
-        """`host`, `host:port` or `[v6]:port`; raises `ConfigError`."""
-        default = LDAP if self._section.openldap.starttls else LDAPS
-        host, _, port = (
-            server.rpartition(":")
-            if server.count(":") == 1 or "]:" in server
-            else (server, "", str(default))
-        )
-        host = host.strip("[]")
-        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ConfigError(f"directory.servers: {server!r} is no host or host:port")
-        return host, int(port)
 
     @property
     def name(self) -> str:

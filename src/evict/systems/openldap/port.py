@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from anyldap.protocols import pureldap
-from msgspec import Struct
 
 from evict.core.account import Account
 from evict.core.errors import (
@@ -21,10 +20,11 @@ from evict.core.errors import (
 )
 from evict.core.secret import Secret
 from evict.systems.ldap import messages
-from evict.systems.ldap.connection import Connection, Target, final
+from evict.systems.ldap.connection import Connection, final
 from evict.systems.ldap.filters import Filter
 from evict.systems.ldap.messages import Change, Entry, Result
 from evict.systems.ldap.pool import Pool
+from evict.systems.ldap.target import Service, Target
 
 PAGE: Final = 500
 """slapd's default size limit is 500 entries, pages included (slapd.conf(5), sizelimit)."""
@@ -33,13 +33,6 @@ PASSWORD_POLICY: Final = b"1.3.6.1.4.1.42.2.27.8.5.1"
 """The control of draft-behera-ldap-password-policy, the same both ways."""
 
 _NOT_NOW: Final = (messages.BUSY, messages.UNAVAILABLE)
-
-
-class Service(Struct, frozen=True, kw_only=True):
-    """Whom Evict binds as."""
-
-    dn: str
-    password: Secret
 
 
 class Port:

@@ -5,11 +5,12 @@ import pytest
 from anyldap.protocols import pureber, pureldap
 
 from evict.core.errors import ConfigError
-from evict.systems.active_directory.connector import host_and_port
+from evict.systems.active_directory.connector import LDAPS
 from evict.systems.active_directory.controllers import Domain, sid_below
 from evict.systems.active_directory.reading import account_of, guid_dn, guid_text
 from evict.systems.active_directory.refusals import bind_data, bind_refusal, password_is_right
 from evict.systems.ldap.messages import Entry, Malformed, Result, decode, result_of
+from evict.systems.ldap.target import host_and_port
 
 DOMAIN = Domain(naming_context="DC=corp,DC=test", dns_domain="corp.test", netbios="CORP", sid=b"")
 GUID = bytes.fromhex("7bb7c0477806b846 8899 ed be 4c 77 b9 e9".replace(" ", ""))
@@ -92,7 +93,7 @@ def test_a_refusal_without_a_known_code_is_told_as_it_came() -> None:
     ],
 )
 def test_a_server_is_a_host_with_or_without_a_port(server: str, told: tuple[str, int]) -> None:
-    assert host_and_port(server) == told
+    assert host_and_port(server, LDAPS) == told
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_server_is_a_host_with_or_without_a_port(server: str, told: tuple[str,
 )
 def test_another_server_is_a_configuration_error(server: str) -> None:
     with pytest.raises(ConfigError):
-        host_and_port(server)
+        host_and_port(server, LDAPS)
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x30\x00", b"\x30\x03\x02\x01\x05", b"\x04\x01a"])

@@ -10,7 +10,7 @@ import pytest
 from evict.core.errors import ConfigError, Unreachable
 from evict.core.exposure import Severity
 from evict.systems.active_directory.connector import ActiveDirectory
-from evict.systems.ldap.connection import tls_context
+from evict.systems.ldap.target import tls_context
 from tests.contract.fake_controller import FakeController
 from tests.contract.fake_entries import Store
 from tests.contract.fakes import Authority, directory_of

@@ -18,7 +18,7 @@ from evict.config.model import DirectorySection
 from evict.config.openldap import OpenLdap
 from evict.core.secret import Secret
 from evict.systems.ldap import messages
-from evict.systems.ldap.connection import Timeouts
+from evict.systems.ldap.target import Timeouts
 from evict.systems.openldap import sync
 from evict.systems.openldap.connector import OpenLdapDirectory
 from tests.contract.fakes import Authority
