@@ -35,6 +35,8 @@ class WatchMemory:
         self._expiries: dict[str, datetime] = {}
         self._soonest: datetime | None = None
         self.position: Position | None = None
+        self.compared_before = False
+        """Whether everything was ever compared: what is not remembered was no sign then."""
 
     async def load(self) -> None:
         """Raises `LedgerDamaged`."""
@@ -42,15 +44,10 @@ class WatchMemory:
         self._expiries = {a: m.expires_at for a, m in self._known.items() if m.expires_at}
         self._soonest = min(self._expiries.values(), default=None)
         self.position = await self._positions.get(self._directory)
+        self.compared_before = self.position is not None
 
-    @property
-    def known(self) -> int:
-        """How many accounts something is remembered of."""
-        return len(self._known)
-
-    async def forget_position(self) -> None:
-        """What is remembered of the accounts stays: it is what everything is compared with."""
-        await self._positions.change({}, [self._directory])
+    def forget_position(self) -> None:
+        """Nothing is written: what is stored serves a restart as badly, and is told so again."""
         self.position = None
 
     def of(self, account: str) -> Memory:
@@ -74,6 +71,7 @@ class WatchMemory:
         if position is not None and position != self.position:
             await self._positions.change({self._directory: position})
             self.position = position
+            self.compared_before = True
 
     def _take(self, account: str, memory: Memory) -> None:
         if memory:

@@ -88,7 +88,7 @@ class Watcher:
             except PositionLost as error:
                 log.warning("watch.position_lost", reason=error.text)
                 self._compare = True
-                await self._memory.forget_position()
+                self._memory.forget_position()
             except EvictError as error:
                 failures += 1
                 self._blind(error, failures)
@@ -129,7 +129,7 @@ class Watcher:
         The first time ever there is nothing to compare with: who had left before is remembered, or
         closed, as the estate wishes.
         """
-        first = self._memory.position is None and not self._memory.known
+        first = not self._memory.compared_before
         remember = first and self._settings().first_comparison == "remember"
         started = self._now()
         position = b""

@@ -74,6 +74,20 @@ async def test_a_lost_cookie_means_a_comparison_of_everything(place: Place) -> N
     assert place.intake.told == [("disabled", "carol")]
 
 
+async def test_a_lost_cookie_is_no_first_start_even_where_nobody_had_ever_left(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path, WatchSection(enabled=True, poll_ms=20))
+    place.directory.put(somebody("carol"))
+    await place.start()
+    await place.turn(6)
+    place.directory.server = "dc2"
+    place.directory.put(somebody("carol", enabled=False))
+    await place.turn(8)
+    assert place.intake.told == [("disabled", "carol")]
+    await place.stop()
+
+
 @pytest.mark.parametrize("fault", [GONE, RemoteProtocolError("half an answer", system="directory")])
 async def test_a_directory_that_fails_closes_nobody_and_loses_nothing(
     place: Place, fault: Exception
