@@ -119,7 +119,8 @@ def login_forms(account: Account, username_formats: Iterable[str] = ()) -> tuple
 
     Args:
         username_formats: Dovecot `auth_username_format` values of the estate's servers; their
-            yield of each form is added.
+            yield of each form is added, unless it is refused as a name (`%n` of `"x @corp.test"`
+            ends with a space): the hooks refuse such a name to everybody.
     """
     raw = [
         account.sam,
@@ -132,7 +133,7 @@ def login_forms(account: Account, username_formats: Iterable[str] = ()) -> tuple
     ]
     forms = {form for name in raw if name and (form := try_canonical(name)) is not None}
     yielded = {apply_username_format(f, form) for f in username_formats for form in forms}
-    return tuple(sorted(forms | (yielded - {""})))
+    return tuple(sorted(forms | {name for each in yielded if (name := try_canonical(each))}))
 
 
 def apply_username_format(username_format: str, form: str) -> str:

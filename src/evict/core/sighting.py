@@ -50,6 +50,16 @@ class Outcome(StrEnum):
         return self in (Outcome.REFUSED, Outcome.CUT, Outcome.EMPTY)
 
 
+def speaks_after(
+    commit_at: datetime, outcome: Outcome, started_at: datetime, ended_at: datetime
+) -> bool:
+    """Whether a refusal says something of the time after the commit.
+
+    A look counts if it began after the commit; a session that was cut since stays cut.
+    """
+    return (ended_at if outcome is Outcome.CUT else started_at) >= commit_at
+
+
 class Sighting(Struct, frozen=True, kw_only=True):
     """One look at one door.
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from evict.core.door import Door, Nature
 from evict.core.errors import ExitCode
-from evict.core.sighting import Method, Outcome, Sighting
+from evict.core.sighting import Method, Sighting, speaks_after
 
 
 class Judgement(StrEnum):
@@ -144,10 +144,7 @@ def _say_closed(after: Sequence[Sighting], refusals: Sequence[Sighting]) -> tupl
 
 
 def _speaks_after(sighting: Sighting, commit_at: datetime) -> bool:
-    """A look counts if it began after the commit; a session that was cut since stays cut."""
-    if sighting.outcome is Outcome.CUT:
-        return sighting.ended_at >= commit_at
-    return sighting.started_at >= commit_at
+    return speaks_after(commit_at, sighting.outcome, sighting.started_at, sighting.ended_at)
 
 
 def _ended_at(sighting: Sighting) -> datetime:

@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from evict.core.door import Credential
 from evict.core.endpoint import door_of
-from evict.core.sighting import Method, Outcome, Sighting
+from evict.core.sighting import Method, Outcome, Sighting, speaks_after
 from evict.probes.base import Witness, utc_now, where
+
+_SHUT_BEATS_KEPT: Final = 256
+"""Refusals in a row of one witness; a watch ends soon after the first that counts."""
 
 
 class Beat(Struct, frozen=True):
@@ -24,16 +29,21 @@ class Beat(Struct, frozen=True):
     transcript: tuple[str, ...]
 
 
+def _speaks(beat: Beat, commit_at: datetime) -> bool:
+    return speaks_after(commit_at, beat.outcome, beat.started_at, beat.ended_at)
+
+
 class Pulse:
     """What the beats of one witness came to, in little memory.
 
-    A refusal counts only while no success came after it. The widest gap is counted between the
-    starts of two beats in a row, from the last one before the commit on.
+    A refusal counts only while no success came after it, and only if it speaks of the time after
+    the commit. The widest gap is counted between the starts of two beats in a row, from the last
+    one before the commit on.
     """
 
     def __init__(self) -> None:
         self.last_let_in: Beat | None = None
-        self.first_shut: Beat | None = None
+        self._shut: deque[Beat] = deque(maxlen=_SHUT_BEATS_KEPT)
         self.last: Beat | None = None
         self.tries = {"let-in": 0, "shut": 0, "unclear": 0}
         self._gaps: list[tuple[datetime, float]] = []
@@ -45,12 +55,22 @@ class Pulse:
         self.last = beat
         if beat.outcome.open:
             self.tries["let-in"] += 1
-            self.last_let_in, self.first_shut = beat, None
+            self.last_let_in = beat
+            self._shut.clear()
         elif beat.outcome.shut:
             self.tries["shut"] += 1
-            self.first_shut = self.first_shut or beat
+            self._shut.append(beat)
         else:
             self.tries["unclear"] += 1
+
+    def first_shut(self, commit_at: datetime) -> Beat | None:
+        """The first refusal since the last success that speaks of the time after the commit."""
+        return next((beat for beat in self._shut if _speaks(beat, commit_at)), None)
+
+    @property
+    def ended(self) -> bool:
+        """The server ended the session, whenever that was: no beat comes any more."""
+        return self.last is not None and self.last.outcome is Outcome.CUT
 
     def _note_gap(self, at: datetime, gap_ms: float) -> None:
         """Keep only gaps that none after them is as wide as: the rest can never be the answer."""
@@ -84,6 +104,7 @@ class WitnessWatch:
         self._first = tuple(asyncio.Event() for _ in self._witnesses)
         self._pause_s = beat_ms / 1000
         self._clock = clock
+        self._commit_at: datetime | None = None
         self._stopping = asyncio.Event()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
@@ -98,8 +119,15 @@ class WitnessWatch:
         )
         await _all_set(self._first, wait_s)
 
-    async def wait_shut(self, timeout_s: float) -> bool:
-        """Wait until every witness was cut or refused; False where time ran out before."""
+    async def wait_shut(self, commit_at: datetime, timeout_s: float) -> bool:
+        """Wait until every witness is shut; False where time ran out before.
+
+        Shut: it was cut, or refused in a beat that began after the commit. A beat that was on its
+        way at the commit may be refused too and says nothing, so the next one is waited for.
+        """
+        self._commit_at = commit_at
+        for number in range(len(self._witnesses)):
+            self._note_shut(number)
         return await _all_set(self._shut, timeout_s)
 
     async def stop(self, grace_s: float = 0.5) -> None:
@@ -123,18 +151,32 @@ class WitnessWatch:
             for sighting in _condense(witness, pulse, commit_at)
         )
 
+    def silent(self, commit_at: datetime) -> tuple[str, ...]:
+        """Protocols of the witnesses that were cut before the commit and so prove nothing."""
+        return tuple(
+            witness.endpoint.protocol
+            for witness, pulse in zip(self._witnesses, self._pulses, strict=True)
+            if pulse.ended and pulse.first_shut(commit_at) is None
+        )
+
     async def _run(self, number: int) -> None:
         witness, pulse = self._witnesses[number], self._pulses[number]
         while not self._stopping.is_set():
             beat = await self._beat(witness, pulse)
-            if beat.outcome.shut:
-                self._shut[number].set()
-            elif beat.outcome.open:
-                self._shut[number].clear()
+            self._note_shut(number)
             self._first[number].set()
             if beat.outcome is Outcome.CUT:
                 return
             await self._pause()
+
+    def _note_shut(self, number: int) -> None:
+        pulse = self._pulses[number]
+        commit_at = self._commit_at
+        refused = commit_at is not None and pulse.first_shut(commit_at) is not None
+        if pulse.ended or refused:
+            self._shut[number].set()
+        else:
+            self._shut[number].clear()
 
     async def _beat(self, witness: Witness, pulse: Pulse) -> Beat:
         started_at = self._clock()
@@ -169,7 +211,7 @@ def _condense(witness: Witness, pulse: Pulse, commit_at: datetime) -> list[Sight
         unclear = None
     kept = (
         (pulse.last_let_in, pulse.tries["let-in"], "the session answers"),
-        (pulse.first_shut, pulse.tries["shut"], ""),
+        (pulse.first_shut(commit_at), pulse.tries["shut"], ""),
         (unclear, pulse.tries["unclear"], "the session gives no clear answer"),
     )
     return [

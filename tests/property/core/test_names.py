@@ -5,7 +5,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evict.core.account import Account
@@ -56,6 +56,7 @@ def test_case_and_composition_make_no_other_name(name: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example("0 ", "", "")
 @given(TEXT, st.text("abcABC+.", max_size=12), st.text("abc.+", max_size=12))
 def test_each_login_form_is_canonical_and_stands_once(sam: str, local: str, domain: str) -> None:
     account = Account(

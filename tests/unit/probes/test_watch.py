@@ -43,10 +43,10 @@ async def test_sessions_that_are_cut_after_the_commit_are_seen_to_die() -> None:
         await watch.start()
         await asyncio.sleep(0.02)
         commit_at = utc_now()
-        assert not await watch.wait_shut(0.02)
+        assert not await watch.wait_shut(commit_at, 0.02)
         for fake in fakes:
             fake.sessions[0].writer.close()
-        assert await watch.wait_shut(2)
+        assert await watch.wait_shut(commit_at, 2)
         await watch.stop()
     sightings = watch.sightings(commit_at)
     assert [s.outcome for s in sightings] == [Outcome.LET_IN, Outcome.CUT] * 2
@@ -67,7 +67,7 @@ async def test_a_session_that_lives_on_is_called_open() -> None:
         watch = WitnessWatch([await prober("imap").open_witness(endpoint, login())], beat_ms=2)
         await watch.start()
         commit_at = utc_now()
-        assert not await watch.wait_shut(0.05)
+        assert not await watch.wait_shut(commit_at, 0.05)
         await watch.stop()
     expectation = Expectation(door=door_of(endpoint, Credential.SESSION))
     verdict = judge(expectation, watch.sightings(commit_at), commit_at)
@@ -83,7 +83,7 @@ async def test_a_server_that_breaks_in_mid_measure_is_never_called_shut(fault: F
         await watch.start()
         commit_at = utc_now()
         fake.faults["NOOP"] = fault
-        assert not await watch.wait_shut(0.3)
+        assert not await watch.wait_shut(commit_at, 0.3)
         await watch.stop(grace_s=0.05)
     sightings = watch.sightings(commit_at)
     assert sightings[-1].outcome is Outcome.UNCLEAR
@@ -112,7 +112,7 @@ async def test_a_refused_submission_is_watched_until_it_is_cut() -> None:
         await watch.start()
         commit_at = utc_now()
         fake.noop = b"521 5.7.1 mailbox closed\r\n"
-        assert await watch.wait_shut(2)
+        assert await watch.wait_shut(commit_at, 2)
         fake.sessions[0].writer.close()
         await asyncio.sleep(0.05)
         await watch.stop()
@@ -122,15 +122,59 @@ async def test_a_refused_submission_is_watched_until_it_is_cut() -> None:
     assert "521" in last.transcript[-1]
 
 
+async def test_a_beat_refused_on_its_way_at_the_commit_is_followed_by_another() -> None:
+    """Postfix asks the hook after the entry is in force, for a recipient named just before it."""
+    fake = SmtpFake()
+    async with listening(fake) as endpoint:
+        witness = await prober("submission").open_witness(endpoint, login())
+        watch = WitnessWatch([witness], beat_ms=300)
+        fake.noop = b"521 5.7.1 mailbox closed\r\n"
+        await watch.start()
+        commit_at = utc_now()
+        assert not await watch.wait_shut(commit_at, 0.05)
+        assert await watch.wait_shut(commit_at, 2)
+        await watch.stop()
+    (refused,) = watch.sightings(commit_at)
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.started_at >= commit_at
+    assert watch.silent(commit_at) == ()
+
+
+async def test_a_witness_that_is_cut_before_the_commit_is_named_and_not_waited_for() -> None:
+    fake = ImapFake()
+    async with listening(fake) as endpoint:
+        watch = WitnessWatch([await prober("imap").open_witness(endpoint, login())], beat_ms=2)
+        await watch.start()
+        fake.sessions[0].writer.close()
+        await asyncio.sleep(0.1)
+        commit_at = utc_now()
+        async with asyncio.timeout(5):
+            assert await watch.wait_shut(commit_at, 30)
+        await watch.stop()
+    assert watch.silent(commit_at) == ("imap",)
+    assert [s.outcome for s in watch.sightings(commit_at)] == [Outcome.LET_IN]
+
+
 def test_a_success_after_a_refusal_takes_the_refusal_back() -> None:
     pulse = Pulse()
     for outcome, ms in [(Outcome.LET_IN, 0), (Outcome.REFUSED, 10), (Outcome.LET_IN, 20)]:
         pulse.add(beat(outcome, ms))
-    assert pulse.first_shut is None
+    assert pulse.first_shut(START) is None
     assert pulse.last_let_in == beat(Outcome.LET_IN, 20)
     pulse.add(beat(Outcome.REFUSED, 30))
     pulse.add(beat(Outcome.CUT, 40))
-    assert pulse.first_shut == beat(Outcome.REFUSED, 30)
+    assert pulse.first_shut(START) == beat(Outcome.REFUSED, 30)
+
+
+def test_a_refusal_of_a_beat_that_began_before_the_commit_says_nothing() -> None:
+    pulse = Pulse()
+    for ms in (0, 10, 20):
+        pulse.add(beat(Outcome.REFUSED, ms))
+    assert pulse.first_shut(at(10.5)) == beat(Outcome.REFUSED, 20)
+    assert pulse.first_shut(at(21)) is None
+    pulse.add(beat(Outcome.CUT, 30))
+    assert pulse.first_shut(at(30.5)) == beat(Outcome.CUT, 30), "it was alive at the commit"
+    assert pulse.first_shut(at(31.5)) is None
 
 
 def test_the_gap_that_spans_the_commit_counts_and_older_ones_do_not() -> None:

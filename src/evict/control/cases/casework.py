@@ -15,7 +15,7 @@ from evict.control.cases.running import RunningCase
 from evict.control.cases.tickets import try_ticket
 from evict.control.cases.witnesses import watched_to_the_end
 from evict.control.parts import Parts
-from evict.control.progress import CaseReport
+from evict.control.progress import CaseReport, Note
 from evict.core.account import Account
 from evict.core.errors import UsageError
 from evict.core.revocation import Entry
@@ -137,7 +137,10 @@ class CaseWork:
             self._parts.publisher.cut_again(seq)
 
     async def _watch(self, case: Case, watch: WitnessWatch) -> None:
-        case.see(*await watched_to_the_end(watch, case.commit_at, self._timeout_s))
+        def say(text: str) -> None:
+            case.emit(Note(account=case.account.id, text=text))
+
+        case.see(*await watched_to_the_end(watch, case.commit_at, self._timeout_s, say))
 
     async def _keep_evidence(self, case: Case) -> Stored | None:
         made = statement(case)

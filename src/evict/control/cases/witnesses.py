@@ -78,9 +78,11 @@ class WitnessStand:
 
 
 async def watched_to_the_end(
-    watch: WitnessWatch, commit_at: datetime, timeout_s: float
+    watch: WitnessWatch, commit_at: datetime, timeout_s: float, say: Callable[[str], None]
 ) -> tuple[Sighting, ...]:
     """Wait until every witness is dead or the time is up, then close what still lives."""
-    await watch.wait_shut(timeout_s)
+    await watch.wait_shut(commit_at, timeout_s)
     await watch.stop()
+    for protocol in watch.silent(commit_at):
+        say(f"no witness at {protocol}: the server ended its session before the commit")
     return watch.sightings(commit_at)
