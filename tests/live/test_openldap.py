@@ -27,6 +27,8 @@ from evict.core.exposure import Severity
 from evict.core.measure import BeforeImage, EffectKind
 from evict.core.secret import Secret
 from evict.core.sighting import Outcome
+from evict.probes.base import Login
+from evict.probes.registry import prober
 from evict.systems.base import Order, Passwords
 from evict.systems.ldap.connection import Connection
 from evict.systems.ldap.target import Target, tls_context
@@ -251,6 +253,27 @@ async def test_starttls_is_as_good_as_ldaps(server: Slapd) -> None:
         assert (await ours.resolve("karla")).sam == "karla"
         found = {f.code: f.severity for f in await ours.findings()}
         assert found["directory-certificate"] is Severity.OK
+
+
+@pytest.mark.parametrize("starttls", [False, True])
+async def test_a_bind_as_the_leaver_is_tried_however_tls_begins(
+    server: Slapd, *, starttls: bool
+) -> None:
+    name = f"nora-{starttls:d}"
+    server.person(name)
+    async with directory(server, starttls=starttls) as ours:
+        (endpoint,) = ours.endpoints()
+        account = await ours.resolve(name)
+
+        async def tried(password: Secret) -> Outcome:
+            who = Login(
+                name=account.dn, password=password, source=None, timeout_s=5.0, address=account.upn
+            )
+            return (await prober("ldap").negative_login(endpoint, who)).outcome
+
+        assert await tried(OLD) is Outcome.LET_IN
+        await close(ours, account)
+        assert await tried(OLD) is Outcome.REFUSED
 
 
 async def test_a_certificate_of_somebody_else_is_not_talked_to(server: Slapd) -> None:

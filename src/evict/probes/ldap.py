@@ -7,14 +7,14 @@ from typing import Final
 from msgspec import Struct
 
 from evict.core.endpoint import Endpoint, Tls
-from evict.core.errors import Uncertain, Unsupported
+from evict.core.errors import Uncertain, Unreachable, Unsupported
 from evict.core.sighting import Outcome, Sighting
 from evict.probes.base import Login, Witness
 from evict.probes.line import NEGATIVE_LOGIN, Seen, look
 from evict.probes.transcript import Transcript
 from evict.probes.transport import Connection, connect
 from evict.wire import ldap_bind
-from evict.wire.ldap_bind import BindResult
+from evict.wire.ldap_bind import BindResult, Messages
 
 
 class BindCode(StrEnum):
@@ -66,7 +66,7 @@ class Bind(Struct, frozen=True, kw_only=True):
 
 
 class LdapProber:
-    """Simple bind over LDAPS with the account's UPN."""
+    """Simple bind under TLS, at once or by StartTLS, with the account's name."""
 
     async def negative_login(self, endpoint: Endpoint, login: Login) -> Sighting:
         transcript = Transcript((login.password.reveal().encode(),))
@@ -90,7 +90,8 @@ async def bind_code(endpoint: Endpoint, login: Login) -> Bind:
     `DISABLED` as well as `ACCEPTED` mean that the password is right.
 
     Raises:
-        Unsupported: the endpoint has no implicit TLS: a password goes nowhere in clear.
+        Unsupported: the endpoint has no TLS, or refuses StartTLS: a password goes nowhere in
+            clear.
         Unreachable, Uncertain, RemoteProtocolError.
     """
     return await _bind(endpoint, login, Transcript((login.password.reveal().encode(),)))
@@ -99,13 +100,15 @@ async def bind_code(endpoint: Endpoint, login: Login) -> Bind:
 async def _bind(endpoint: Endpoint, login: Login, transcript: Transcript) -> Bind:
     if not login.password.reveal():
         raise Unsupported("an empty password would bind anonymously", system=endpoint.system)
-    if endpoint.tls is not Tls.IMPLICIT:
-        raise Unsupported("a simple bind goes over LDAPS only", system=endpoint.system)
+    if endpoint.tls is Tls.NONE:
+        raise Unsupported("a simple bind goes under TLS only", system=endpoint.system)
     connection = await connect(endpoint, login.source, login.timeout_s)
     try:
+        if endpoint.tls is Tls.STARTTLS:
+            await _start_tls(connection, endpoint, transcript)
         transcript.sent(f"bind {login.name} ***")
         connection.write(ldap_bind.bind_request(login.name, login.password.reveal()))
-        result = await _answer(connection, endpoint)
+        result = ldap_bind.parse_result(await _message(connection, endpoint, Messages()))
         connection.write(ldap_bind.unbind_request())
     finally:
         await connection.close()
@@ -113,14 +116,36 @@ async def _bind(endpoint: Endpoint, login: Login, transcript: Transcript) -> Bin
     return Bind(code=parse_code(result), text=transcript.clean(result.text.encode())[:160])
 
 
-async def _answer(connection: Connection, endpoint: Endpoint) -> BindResult:
-    messages = ldap_bind.Messages()
+async def _start_tls(connection: Connection, endpoint: Endpoint, transcript: Transcript) -> None:
+    """Begin TLS (RFC 4511 section 4.14).
+
+    Raises:
+        Unsupported: it is refused.
+        Unreachable: TLS does not stand, or more came in clear than the answer.
+    """
+    transcript.sent("StartTLS")
+    connection.write(ldap_bind.starttls_request())
+    messages = Messages()
+    answer = ldap_bind.parse_starttls_result(await _message(connection, endpoint, messages))
+    said = f"result {answer.code} {transcript.clean(answer.text.encode())[:160]}"
+    transcript.received(said.encode())
+    if answer.code == ldap_bind.DISCONNECTION:
+        raise Uncertain(f"no StartTLS: {said}", system=endpoint.system)
+    if answer.code != ldap_bind.SUCCESS:
+        raise Unsupported(f"no StartTLS: {said}", system=endpoint.system)
+    if messages.pending:
+        text = "more came in clear than the answer to StartTLS"
+        raise Unreachable(text, system=endpoint.system)
+    await connection.start_tls()
+
+
+async def _message(connection: Connection, endpoint: Endpoint, messages: Messages) -> bytes:
     while (content := messages.next_message()) is None:
         data = await connection.read()
         if not data:
             raise Uncertain("the server ended the connection unasked", system=endpoint.system)
         messages.feed(data)
-    return ldap_bind.parse_result(content)
+    return content
 
 
 def parse_code(result: BindResult) -> BindCode:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simple bind of LDAP, both ends, without I/O, strict about what it reads.
+"""The simple bind of LDAP and the StartTLS before it, both ends, without I/O, strict in reading.
 
-Spec: RFC 4511 sections 4.1.1 (message), 4.2 (bind), 4.1.9 (result), 4.4.1 (notice of
-disconnection), 5.1 (BER: definite lengths only).
+Spec: RFC 4511 sections 4.1.1 (message; an id may be used again once it was answered), 4.2 (bind),
+4.1.9 (result), 4.4.1 (notice of disconnection), 4.14 (StartTLS), 5.1 (BER: definite lengths only).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ DISCONNECTION: Final = -1
 """In place of a result code: the server says that it ends the connection."""
 
 _SEQUENCE, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x02, 0x04, 0x0A
-_BIND_REQUEST, _BIND_RESPONSE, _UNBIND, _EXTENDED_RESPONSE, _SIMPLE = 0x60, 0x61, 0x42, 0x78, 0x80
+_BIND_REQUEST, _BIND_RESPONSE, _UNBIND, _SIMPLE = 0x60, 0x61, 0x42, 0x80
+_EXTENDED_REQUEST, _EXTENDED_RESPONSE, _REQUEST_NAME, _RESPONSE_NAME = 0x77, 0x78, 0x80, 0x8A
+_STARTTLS: Final = b"1.3.6.1.4.1.1466.20037"
 
 
 class BindResult(Struct, frozen=True, kw_only=True):
@@ -50,6 +52,11 @@ class Messages:
     def feed(self, data: bytes) -> None:
         self._buffer += data
 
+    @property
+    def pending(self) -> bool:
+        """Whether more came than the messages that were taken out."""
+        return bool(self._buffer)
+
     def next_message(self) -> bytes | None:
         """One message's content, or None until it is whole. Raises `RemoteProtocolError`."""
         if self._buffer and self._buffer[0] != _SEQUENCE:
@@ -74,11 +81,24 @@ def parse_result(content: bytes) -> BindResult:
     Raises:
         RemoteProtocolError: anything else.
     """
+    return _result(content, _BIND_RESPONSE, "a bind")
+
+
+def parse_starttls_result(content: bytes) -> BindResult:
+    """The answer to the StartTLS with message id 1, or a notice of disconnection (id 0).
+
+    Raises:
+        RemoteProtocolError: anything else.
+    """
+    return _result(content, _EXTENDED_RESPONSE, "StartTLS")
+
+
+def _result(content: bytes, wanted: int, what: str) -> BindResult:
     message_id, operation = _elements(content, 2)[:2]
     number = _number(message_id)
     kind, body = operation
-    if (number, kind) not in {(1, _BIND_RESPONSE), (0, _EXTENDED_RESPONSE)}:
-        raise _broken("something else than the answer to a bind")
+    if (number, kind) not in {(1, wanted), (0, _EXTENDED_RESPONSE)}:
+        raise _broken(f"something else than the answer to {what}")
     code, _, text = _elements(body, 3)[:3]
     if code[0] != _ENUMERATED or text[0] != _OCTETS:
         raise _broken("a malformed result")
@@ -92,9 +112,20 @@ def bind_request(name: str, password: str) -> bytes:
     return _message(1, _tlv(_BIND_REQUEST, body + _tlv(_SIMPLE, password.encode())))
 
 
+def starttls_request() -> bytes:
+    """Message 1: the extended request that begins TLS."""
+    return _message(1, _tlv(_EXTENDED_REQUEST, _tlv(_REQUEST_NAME, _STARTTLS)))
+
+
 def unbind_request() -> bytes:
     """Message 2: the polite end; it has no answer."""
     return _message(2, _tlv(_UNBIND, b""))
+
+
+def asks_for_tls(content: bytes) -> bool:
+    """For servers: whether it is a StartTLS. Raises `RemoteProtocolError` where it is no LDAP."""
+    _, (kind, body) = _elements(content, 2)[:2]
+    return kind == _EXTENDED_REQUEST and _elements(body, 1)[0] == (_REQUEST_NAME, _STARTTLS)
 
 
 def parse_request(content: bytes) -> BindRequest:
@@ -116,10 +147,16 @@ def bind_response(code: int, text: str = "", *, message_id: int = 1) -> bytes:
     return _message(message_id, _tlv(_BIND_RESPONSE, body))
 
 
+def starttls_response(code: int, text: str = "") -> bytes:
+    """A server's answer to StartTLS."""
+    body = _tlv(_ENUMERATED, bytes([code])) + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
+    return _message(1, _tlv(_EXTENDED_RESPONSE, body + _tlv(_RESPONSE_NAME, _STARTTLS)))
+
+
 def disconnection(text: str = "") -> bytes:
     """A server's notice of disconnection, result `unavailable` (52)."""
     body = _tlv(_ENUMERATED, b"\x34") + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
-    oid = _tlv(0x8A, b"1.3.6.1.4.1.1466.20036")
+    oid = _tlv(_RESPONSE_NAME, b"1.3.6.1.4.1.1466.20036")
     return _message(0, _tlv(_EXTENDED_RESPONSE, body + oid))
 
 

@@ -229,19 +229,30 @@ class SmtpFake(Fake):
 class LdapFake(Fake):
     protocol = "ldap"
     text = "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1"
+    starttls = b""
+    """Raw answer to StartTLS in place of a yes."""
 
     async def serve(self, peer: Peer) -> None:
+        content = await self._message(peer)
+        if ldap_bind.asks_for_tls(content):
+            await self.misstep(peer, "STARTTLS")
+            peer.send(self.starttls or ldap_bind.starttls_response(0))
+            await self.upgrade(peer)
+            content = await self._message(peer)
+        await self.misstep(peer, "BIND")
+        good = ldap_bind.parse_request(content).password == PASSWORD
+        answer = ldap_bind.bind_response(0) if good else ldap_bind.bind_response(49, self.text)
+        peer.send(self.verdict or answer)
+        await peer.reader.read(4096)
+
+    async def _message(self, peer: Peer) -> bytes:
         messages = ldap_bind.Messages()
         while (content := messages.next_message()) is None:
             data = await peer.reader.read(4096)
             if not data:
                 raise End
             messages.feed(data)
-        await self.misstep(peer, "BIND")
-        good = ldap_bind.parse_request(content).password == PASSWORD
-        answer = ldap_bind.bind_response(0) if good else ldap_bind.bind_response(49, self.text)
-        peer.send(self.verdict or answer)
-        await peer.reader.read(4096)
+        return content
 
 
 LINE_FAKES: tuple[Callable[[ssl.SSLContext | None], Fake], ...] = (

@@ -96,10 +96,61 @@ async def test_a_controller_whose_certificate_is_past_never_sees_the_password(
     assert "BIND" not in fake.seen
 
 
+async def by_starttls(fake: LdapFake, authority: Authority, password: str = PASSWORD) -> Sighting:
+    async with listening(fake, tls=Tls.STARTTLS) as endpoint:
+        where = replace(endpoint, ca_file=authority.ca_file)
+        return await prober("ldap").negative_login(where, login(password, timeout_s=0.5))
+
+
+async def test_starttls_is_as_good_as_ldaps(authority: Authority) -> None:
+    fake = LdapFake(authority.good)
+    assert (await by_starttls(fake, authority)).outcome is Outcome.LET_IN
+    refusal = await by_starttls(fake, authority, "other")
+    assert refusal.outcome is Outcome.REFUSED
+    assert refusal.transcript[:3] == (
+        "C: StartTLS",
+        "S: result 0 ",
+        "C: bind alice@corp.test ***",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "words"),
+    [
+        (ldap_bind.starttls_response(2, "no TLS here"), Outcome.UNCLEAR, "no TLS here"),
+        (ldap_bind.disconnection("busy"), Outcome.UNCLEAR, "busy"),
+        (ldap_bind.bind_response(0), Outcome.UNCLEAR, "StartTLS"),
+        (
+            ldap_bind.starttls_response(0) + ldap_bind.bind_response(49, "data 52e, "),
+            Outcome.UNREACHABLE,
+            "in clear",
+        ),
+    ],
+    ids=["refused", "disconnection", "another answer", "a bind's answer slipped in"],
+)
+async def test_where_starttls_does_not_stand_no_password_is_sent(
+    answer: bytes, outcome: Outcome, words: str, authority: Authority
+) -> None:
+    fake = LdapFake(authority.good)
+    fake.starttls = answer
+    sighting = await by_starttls(fake, authority)
+    assert sighting.outcome is outcome
+    assert words in sighting.detail
+    assert "BIND" not in fake.seen
+
+
+async def test_by_starttls_a_certificate_of_the_past_ends_it_too(authority: Authority) -> None:
+    fake = LdapFake(authority.expired)
+    sighting = await by_starttls(fake, authority)
+    assert sighting.outcome is Outcome.UNREACHABLE
+    assert "does not verify" in sighting.detail
+    assert "BIND" not in fake.seen
+
+
 async def test_a_bind_goes_neither_in_clear_nor_without_a_password(authority: Authority) -> None:
     fake = LdapFake(authority.good)
     async with listening(fake) as endpoint:
-        with pytest.raises(Unsupported, match="LDAPS"):
+        with pytest.raises(Unsupported, match="TLS"):
             await bind_code(endpoint, login())
         with pytest.raises(Unsupported, match="anonymous"):
             await bind_code(

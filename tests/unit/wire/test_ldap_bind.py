@@ -26,6 +26,22 @@ def test_another_library_writes_the_very_same_request() -> None:
     assert ldap_bind.bind_request("alice@corp.test", "pässword") == theirs.toWire()
 
 
+def test_another_library_writes_the_very_same_starttls() -> None:
+    theirs = pureldap.LDAPMessage(pureldap.LDAPStartTLSRequest(), id=1)
+    assert ldap_bind.starttls_request() == theirs.toWire()
+    assert ldap_bind.asks_for_tls(content(theirs.toWire()))
+    assert not ldap_bind.asks_for_tls(content(ldap_bind.bind_request("a", "b")))
+    answer = pureldap.LDAPMessage(pureldap.LDAPStartTLSResponse(resultCode=0), id=1).toWire()
+    assert ldap_bind.parse_starttls_result(content(answer)) == BindResult(code=0)
+
+
+def test_the_answer_to_one_request_is_none_to_the_other() -> None:
+    with pytest.raises(RemoteProtocolError, match="StartTLS"):
+        ldap_bind.parse_starttls_result(content(ldap_bind.bind_response(0)))
+    with pytest.raises(RemoteProtocolError, match="bind"):
+        ldap_bind.parse_result(content(ldap_bind.starttls_response(0)))
+
+
 def test_the_answer_of_another_library_is_read() -> None:
     response = pureldap.LDAPBindResponse(resultCode=49, matchedDN="", errorMessage=TEXT)
     data = pureldap.LDAPMessage(response, id=1).toWire()

@@ -136,19 +136,17 @@ class OpenLdapDirectory:
         return kind(self._new_servers(), self._shape, rules)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where a bind is tried: over LDAPS alone, which is all that the probe speaks."""
         return tuple(
             Endpoint(
                 system=self.name,
                 protocol="ldap",
                 host=target.host,
                 port=target.port,
-                tls=Tls.IMPLICIT,
+                tls=Tls.STARTTLS if target.starttls else Tls.IMPLICIT,
                 server_name=target.server_name,
                 ca_file=self._section.ca_file,
             )
             for target in self._targets
-            if not target.starttls
         )
 
     async def exposure(self) -> tuple[Exposure, ...]:
