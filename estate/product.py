@@ -21,6 +21,8 @@ from estate.run_as import EVICT, as_user, environment, run_as, start_as
 
 CONTROL_USER: Final = "evict"
 AGENT_USER: Final = "evict-agent"
+AGENT_NICE: Final = -10
+"""As its unit says: packaging/systemd/evict-agent.service."""
 _START_S: Final = 20.0
 _STOP_S: Final = 10.0
 
@@ -55,7 +57,9 @@ class Product:
 
     def start_agent(self) -> None:
         log = self.layout.logs / "evict-agent.log"
-        self.agent = start_as(AGENT_USER, [*EVICT, "agent"], log=log, env=self._env)
+        self.agent = start_as(
+            AGENT_USER, [*EVICT, "agent"], log=log, env=self._env, nice=AGENT_NICE
+        )
         self._wait(self.agent, "evict agent", str(self.layout.policy_socket))
         until = time.monotonic() + _START_S
         while '"behind": 0' not in self.evict("status", "--json"):

@@ -25,12 +25,12 @@ EVICT: Final = (str(REPOSITORY / ".venv" / "bin" / "python"), "-m", "evict")
 
 
 def start_as(
-    user: str, command: Sequence[str], *, log: Path, env: Mapping[str, str]
+    user: str, command: Sequence[str], *, log: Path, env: Mapping[str, str], nice: int = 0
 ) -> subprocess.Popen[bytes]:
     """Start a process as this user, its output in `log`; the process id is the command's own."""
     with log.open("ab") as sink:
         return subprocess.Popen(
-            as_user(user, command),
+            ["nice", "-n", str(nice), *as_user(user, command)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,

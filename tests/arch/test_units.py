@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from estate.product import AGENT_NICE
 from evict.config.load import load
 from tests.arch.tree import ROOT
 
@@ -137,6 +138,11 @@ def test_both_are_watched_restarted_and_nobody_important(unit: str) -> None:
     assert told["User"] == [unit.removesuffix(".service")]
     assert told["CapabilityBoundingSet"] == [""]
     assert "PrivateUsers" not in told  # who asks over the socket is told by uid
+
+
+def test_the_agent_goes_before_the_servers_and_on_the_estate_as_by_its_unit() -> None:
+    (nice,) = settings("evict-agent.service")["Nice"]
+    assert int(nice) == AGENT_NICE < 0
 
 
 def test_the_users_and_folders_are_made_as_the_units_need_them(tmp_path: Path) -> None:
