@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A leaver's clients that ask without rest, and one held Ping, in a process of their own.
+"""A leaver's requests that are timed finely, and one held Ping, in a process of their own.
 
-Each has one kept-alive connection and asks again 1 ms after each answer, so that the instant of a
-refusal is known that finely. Apart from the other clients, whose threads would make it wait.
-
-Long: each door's request stands beside how its answer is read.
+Apart from the other clients, whose threads would make it wait; so that an answer is read when it
+comes, it goes before them and the servers for a CPU.
 """
 
 from __future__ import annotations
@@ -13,16 +11,17 @@ import asyncio
 import base64
 import json
 import multiprocessing
-import ssl
+import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
 
 from msgspec import Struct
 
+from bench.web_volley import Door, Fine, fire
 from estate.clients.https import Https, expect
 from estate.clients.lines import Ended, Refused
 from estate.clients.phone import PhonePing
@@ -32,45 +31,17 @@ from estate.commands import EstateError
 from estate.layout import HAPROXY, MAIL_HOST, Layout
 from estate.people import Person
 
-PAUSE_S: Final = 0.001
-AFTER_S: Final = 1.0
-"""So long they go on after their first refusal, to see whether one more is let in."""
-AFTER_PAUSE_S: Final = 0.02
 GIVE_UP_S: Final = 20.0
-_OWN: Final = {
-    b"400": b"sent an invalid request",
-    b"401": b"need a valid user and password",
-    b"403": b"forbidden by administrative rules",
-}
-"""Status -> in the body of HAProxy's own answer; any other answer is an application's."""
-_CLOSED: Final = b"403"
 _LOOK_S: Final = 0.0005
+_NICE: Final = -5
+_LEDGER: Final = "ledger/ledger.db-wal"
+"""Beside the configuration; SQLite writes a commit there first."""
 
 CHEAP: Final = ("roundcube cookie", "roundcube sign-in")
 """Asked in every closing: a file, with the cookie, or a sign-in posted to it with the cookie of a
 login page, so that HAProxy's rules are passed and no application has to answer."""
 DEAR: Final = ("sogo cookie", "activesync", "caldav", "carddav", "sogo sign-in")
 """Each takes 2 to 15 ms of SOGo's time, so one of them a closing, in turn."""
-
-
-class Fine(Struct, frozen=True, kw_only=True):
-    """What one of them saw. Instants: UTC, of time.time_ns; 0: never.
-
-    Attributes:
-        last_success_ns: when the last answer came that was no refusal.
-        refusal_began_ns: when the first refused request was sent.
-        refusal_ns: when its refusal, or the end of its connection, came; nothing was let in then.
-        gap_ns: median time between two answers before.
-        after: requests let in after the first refusal.
-    """
-
-    door: str
-    last_success_ns: int
-    refusal_began_ns: int
-    refusal_ns: int
-    gap_ns: int
-    successes: int
-    after: int
 
 
 class Ping(Struct, frozen=True, kw_only=True):
@@ -101,20 +72,20 @@ class FineClients:
     def wait_ready(self) -> None:
         """Raises `EstateError` where it does not get in."""
         if not self._pipe.poll(60):
-            raise EstateError("the clients without rest do not get in")
+            raise EstateError("the timed clients do not get in")
         said = self._receive()
         if said != "ready":
-            raise EstateError(f"the clients without rest do not get in: {said}")
+            raise EstateError(f"the timed clients do not get in: {said}")
 
     def go(self) -> None:
         self._pipe.send("go")
 
     def result(self) -> tuple[list[Fine], Ping]:
         if not self._pipe.poll(GIVE_UP_S + 10):
-            raise EstateError("the clients without rest say nothing")
+            raise EstateError("the timed clients say nothing")
         said = self._receive()
         if isinstance(said, str):
-            raise EstateError(f"the clients without rest: {said}")
+            raise EstateError(f"the timed clients: {said}")
         return said
 
     def _receive(self) -> tuple[list[Fine], Ping] | str:
@@ -141,16 +112,18 @@ class _Roundcube(RoundcubeWeb):
 def _run(
     pipe: Connection, layout: Layout, person: Person, dear: str, sources: tuple[str, str]
 ) -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     try:
         sogo = SogoWeb(layout, person, sources[0])
         roundcube = _Roundcube(layout, person, sources[0])
         held = _HeldPing(layout, person, sources[1])
         wanted = _requests(person, sogo, roundcube, _login_page(layout, sources[0]))
-        asking = {door: wanted[door] for door in (*CHEAP, dear)}
-        asyncio.run(_check_all(layout, sources[0], asking))
+        doors = [Door(name, wanted[name], layout, sources[0]) for name in (*CHEAP, dear)]
+        asyncio.run(_check_all(doors))
         pipe.send("ready")
         pipe.recv()
-        fine = asyncio.run(_ask_all(layout, sources[0], asking))
+        until = time.monotonic() + GIVE_UP_S
+        fine = asyncio.run(fire(doors, layout.config.parent / _LEDGER, until))
         pipe.send((fine, held.result()))
     except (Ended, Refused, OSError, EOFError) as error:
         with suppress(OSError):
@@ -204,112 +177,9 @@ def _request(method: str, path: str, *headers: str, body: str = "") -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-class _Asker:
-    """One connection that asks the same again and again."""
-
-    def __init__(self, door: str, request: bytes, connect: _Connect) -> None:
-        self._door = door
-        self._request = request
-        self._connect = connect
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._success_ns = 0
-        self._began_ns = 0
-        self._refusal_ns = 0
-        self._ends: list[int] = []
-        self._after = 0
-        self._said_no = False
-
-    async def run(self, until: float) -> Fine:
-        while time.monotonic() < until:
-            began = time.time_ns()
-            let_in = await self._try()
-            ended = time.time_ns()
-            if let_in and self._said_no:
-                self._after += 1
-            elif let_in:
-                self._refusal_ns = 0  # only a connection had ended
-                self._success_ns = ended
-                self._ends.append(ended)
-            elif not self._refusal_ns:
-                self._began_ns, self._refusal_ns = began, ended
-                until = min(until, time.monotonic() + AFTER_S)
-            await asyncio.sleep(AFTER_PAUSE_S if self._refusal_ns else PAUSE_S)
-        self._drop()
-        gaps = sorted(b - a for a, b in zip(self._ends, self._ends[1:], strict=False))
-        return Fine(
-            door=self._door,
-            last_success_ns=self._success_ns,
-            refusal_began_ns=self._began_ns,
-            refusal_ns=self._refusal_ns,
-            gap_ns=gaps[len(gaps) // 2] if gaps else 0,
-            successes=len(self._ends),
-            after=self._after,
-        )
-
-    async def _try(self) -> bool:
-        """Whether it was let in; a connection that ended is made anew."""
-        try:
-            if self._streams is None:
-                self._streams = await self._connect()
-            reader, writer = self._streams
-            writer.write(self._request)
-            status, body = await _answer(reader)
-        except (OSError, EOFError):
-            self._drop()
-            return False
-        refused = status in _OWN and _OWN[status] in body
-        self._said_no = self._said_no or (refused and status == _CLOSED)
-        return not refused
-
-    async def check(self) -> None:
-        """Ask once. Raises `Refused` where HAProxy refuses already: nothing would be measured."""
-        let_in = await self._try()
-        self._drop()
-        if not let_in:
-            raise Refused(f"{self._door}: HAProxy lets nobody in with this request")
-
-    def _drop(self) -> None:
-        if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None
-
-
-_Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
-
-
-async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Status and body (RFC 9112 section 6.3)."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    status = head.split(b" ", 2)[1]
-    if b"\r\ntransfer-encoding: chunked" in head:
-        return status, await reader.readuntil(b"0\r\n\r\n")
-    _, found, rest = head.partition(b"\r\ncontent-length:")
-    return status, await reader.readexactly(int(rest.split(b"\r", 1)[0])) if found else b""
-
-
-async def _check_all(layout: Layout, source: str, requests: dict[str, bytes]) -> None:
-    for asker in _askers(layout, source, requests):
-        await asker.check()
-
-
-async def _ask_all(layout: Layout, source: str, requests: dict[str, bytes]) -> list[Fine]:
-    until = time.monotonic() + GIVE_UP_S
-    askers = _askers(layout, source, requests)
-    return list(await asyncio.gather(*(asker.run(until) for asker in askers)))
-
-
-def _askers(layout: Layout, source: str, requests: dict[str, bytes]) -> list[_Asker]:
-    context = ssl.create_default_context(cafile=str(layout.ca))
-
-    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(
-            *(layout.ip, HAPROXY),
-            ssl=context,
-            server_hostname=MAIL_HOST,
-            local_addr=(source, 0),
-        )
-
-    return [_Asker(door, request, connect) for door, request in requests.items()]
+async def _check_all(doors: Sequence[Door]) -> None:
+    for door in doors:
+        await door.check()
 
 
 class _HeldPing(PhonePing):

@@ -14,19 +14,20 @@ from msgspec import Struct
 
 from bench.sheet import Row, spread
 from bench.web_bystanders import Undisturbed
-from bench.web_fine import CHEAP, DEAR, Fine, Ping
+from bench.web_fine import CHEAP, DEAR, Ping
+from bench.web_volley import Fine
 from estate.clients.leaver import Track
 from estate.commands import EstateError
 
 
 class Fineness(Struct, frozen=True, kw_only=True):
-    """One door that was asked without rest; milliseconds from the commit.
+    """One door that was asked at a fixed pace; milliseconds from the commit.
 
     Attributes:
         last_success_ms: negative where it was before the commit.
-        asked_ms: when the first refused request was sent.
+        asked_ms: when the request was sent that was refused first.
         refusal_ms: when its answer came.
-        gap_ms: median time between two answers before.
+        gap_ms: median time between two requests.
     """
 
     door: str
@@ -42,7 +43,7 @@ class Refusing(Struct, frozen=True, kw_only=True):
 
     Attributes:
         load: of the machine, averaged over the last minute, when the command ended.
-        fine: clients without rest.
+        fine: doors asked at a fixed pace.
         ping_ms: from the commit to the end of the held Ping; None where none was held then.
         ping_text: how it ended.
     """
@@ -182,7 +183,7 @@ def refusal_rows(closings: Sequence[Refusing]) -> list[Row]:
         gap = spread([fine.gap_ms for fine in of_door])["p50"]
         rows.append(
             Row(
-                what=f"commit to refusal: {door} ({len(of_door)}; each {gap:.1f} ms)",
+                what=f"commit to refusal: {door} ({len(of_door)}; one each {gap:.1f} ms)",
                 reached="p50 {p50:.1f}, p99 {p99:.1f}, worst {worst:.1f} ms".format(**refused),
                 to_reach="p50 <= 5, p99 <= 50 ms",
                 met=refused["p50"] <= 5 and refused["p99"] <= 50,
