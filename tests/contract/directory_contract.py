@@ -14,8 +14,8 @@ import pytest
 
 from evict.core.account import Account
 from evict.core.door import Credential, Nature
-from evict.core.errors import AccountAmbiguous, AccountUnknown, GuardRefused, NameRefused
-from evict.core.guard import refuse_protected
+from evict.core.errors import AccountAmbiguous, AccountUnknown, NameRefused
+from evict.core.guard import Protection
 from evict.core.measure import EffectKind
 from evict.core.secret import Secret, derive_password
 from evict.core.sighting import Method, Outcome
@@ -164,10 +164,10 @@ class DirectoryContract:
         sam = await town.person("hugo", groups=[town.inner_group])
         found = await town.directory.resolve(sam)
         assert any(dn.startswith("CN=Domain Users,") for dn in found.groups)
-        with pytest.raises(GuardRefused):
-            refuse_protected(found, ids=(), names=(), groups=[town.outer_group.upper()])
+        protection = Protection(groups=[town.outer_group.upper()])
+        assert protection.of(found) is not None
         other = await town.directory.resolve(await town.person("hanna"))
-        refuse_protected(other, ids=(), names=(), groups=[town.outer_group])
+        assert protection.of(other) is None
 
     async def test_closing_ends_both_passwords_and_shows_it(self, town: Town) -> None:
         found = await town.directory.resolve(await town.person("ida"))

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from evict.core.account import Account
-from evict.core.errors import ConfigError, GuardRefused, NameRefused
+from evict.core.errors import ConfigError, NameRefused
 from evict.core.names import canonical, login_forms, try_canonical
 
 _FIRST_RDN: Final = re.compile(r"[^=]*=((?:[^\\,]|\\.)*)")
@@ -95,15 +95,6 @@ class Protection:
                 if dn.lower() in self._groups or _common_name(dn).lower() in self._groups:
                     return f"as a member of {dn}"
         return ""
-
-
-def refuse_protected(
-    account: Account, *, ids: Iterable[str], names: Iterable[str], groups: Iterable[str]
-) -> None:
-    """Raise `GuardRefused` where [protected] protects this account. Arguments: `Protection`."""
-    found = Protection(ids=ids, names=names, groups=groups).of(account)
-    if found is not None:
-        raise GuardRefused(found.sentence)
 
 
 def _try_id(text: str) -> str | None:
