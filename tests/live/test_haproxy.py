@@ -75,6 +75,30 @@ async def test_a_held_request_is_ended_and_the_bystanders_is_not(rig: Rig) -> No
         client.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "within_s"), [("/held?Cmd=Ping&User=x", 0.2), ("/held?Cmd=Sync", 5.0)]
+)
+async def test_a_long_poll_is_ended_at_once_and_what_may_be_answered_soon_is_left_to_it(
+    rig: Rig, path: str, within_s: float
+) -> None:
+    for _ in range(5):
+        client = rig.client("sogo")
+        rig.origin.release.clear()
+        await client.send("POST", path, basic("alice"))
+        await rig.until(lambda: any(seen == path for seen, _ in rig.origin.seen))
+        began = time.monotonic()
+        await rig.enforced(rig.revoke("id-1", *FORMS))
+        if path.endswith("Sync"):
+            rig.origin.release.set()
+            assert (await client.reply()).status == 403
+        else:
+            assert await is_ended(client)
+        assert time.monotonic() - began < within_s
+        client.close()
+        rig.origin.seen.clear()
+        await rig.enforced(rig.reinstate("id-1"))
+
+
 async def test_of_a_closed_session_the_next_page_is_the_sign_in(rig: Rig) -> None:
     hers = await rig.session("roundcube", "alice")
     await rig.enforced(rig.revoke("id-1", *FORMS))

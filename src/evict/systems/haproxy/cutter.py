@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from evict.core.errors import Unreachable
 from evict.systems.cutting import Kicked, Report, RequestCutter, RequestPace
 from evict.systems.haproxy import protocol
 from evict.systems.haproxy.process import Process
 from evict.systems.haproxy.protocol import Live, Malformed, Stream
+
+ANSWERED_S: Final = 0.25
+"""So long a request is left to its answer, which the rules refuse; not one that waits."""
 
 Seen = tuple[str, str]
 """A process of HAProxy's, and the number of a stream there."""
@@ -42,7 +46,7 @@ class Cutter(RequestCutter[Live]):
         self._system = system
         self._processes = processes
         self._backends = backends
-        self._seen: set[Seen] = set()
+        self._seen: dict[Seen, float] = {}
 
     async def _look(self) -> bool:
         started = asyncio.get_running_loop().time()
@@ -52,12 +56,14 @@ class Cutter(RequestCutter[Live]):
         processes = self._processes()
         if not processes:
             raise Unreachable("no connection to the runtime socket", system=self._system)
-        seen: set[Seen] = set()
+        seen: dict[Seen, float] = {}
+        waits = False
         for process in processes:
             found = self._find(await self._live(process))
             for target, requests in found.items():
                 left[target] += len(requests)
-                streams, count = await self._end(process, requests)
+                waits = waits or any(request.waits for request in requests)
+                streams, count = await self._end(process, requests, started)
                 seen |= streams
                 ended[target] += count
         self._seen = seen
@@ -68,7 +74,7 @@ class Cutter(RequestCutter[Live]):
             self._saw(target, left[target])
             if ended[target]:
                 self._kicked(target, ended[target])
-        return bool(left)
+        return waits
 
     async def _live(self, process: Process) -> list[Live]:
         """Everybody's requests."""
@@ -83,28 +89,33 @@ class Cutter(RequestCutter[Live]):
                 raise process.requests.broken(error) from error
         return live
 
-    async def _end(self, process: Process, requests: Sequence[Live]) -> tuple[set[Seen], int]:
-        """End those of these that were there at the look before, too, or began a second ago.
+    async def _end(
+        self, process: Process, requests: Sequence[Live], now: float
+    ) -> tuple[dict[Seen, float], int]:
+        """End those of these that stay: what comes of one that is answered is refused anyway.
 
-        HAProxy ends a stream by its address in memory, which the next one may have after it. So one
-        that is about to end by itself is left alone, and the number is read just before. On HTTP/1
-        a connection has one request at a time: whose it is at two looks, its is what stayed.
+        HAProxy ends a stream by its address in memory, which the next one may have after it, and
+        nothing asks it to look whose it is and to end it in one step. So one that is about to end
+        by itself is left alone, and the number is read just before. On HTTP/1 a connection has one
+        request at a time: whose it is at two looks, its is what stayed.
 
         Returns:
-            Which were seen, and how many were ended.
+            Which were seen and since when, and how many were ended.
         """
         streams: dict[str, list[Stream]] = {}
         for stream in protocol.streams(await process.requests.ask("show sess")):
             streams.setdefault(stream.source, []).append(stream)
-        seen: set[Seen] = set()
+        seen: dict[Seen, float] = {}
         ended = 0
         for request in requests:
             for stream in streams.get(request.source, ()):
                 number = await self._number(process, stream.id)
                 if not number or request.number not in (number, protocol.ALONE):
                     continue
-                seen.add((process.pid, number))
-                if stream.is_old or (process.pid, number) in self._seen:
+                key = process.pid, number
+                seen[key] = self._seen.get(key, now)
+                stays = key in self._seen if request.waits else now - seen[key] >= ANSWERED_S
+                if stream.is_old or stays:
                     ended += await process.requests.each([f"shutdown session {stream.id}"])
         return seen, ended
 

@@ -40,6 +40,8 @@ class Product(Struct, frozen=True, kw_only=True):
         renews: conditions of a request whose answer may renew the cookie of a session, and which
             is no sign-in by another path: a form that comes with somebody else's cookie; "": none.
         trusted_header: a header of the client's that the product could believe; "": none.
+        waits: conditions of a request that is held until there is something to say; "": none is
+            known. Spec: MS-ASHTTP section 2.2.1.1.1.2 (`Cmd=Ping`; the form in base64 is not read).
     """
 
     cookie: str
@@ -52,9 +54,11 @@ class Product(Struct, frozen=True, kw_only=True):
     strangers: bool = False
     renews: str = ""
     trusted_header: str = ""
+    waits: str = ""
 
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_PING: Final = "METH_POST { url_param(Cmd) -m str -i ping }"
 
 PRODUCTS: Final = {
     "sogo": Product(
@@ -66,6 +70,7 @@ PRODUCTS: Final = {
         domain="req.body,json_query('$.domain')",
         signed_in="{ status 200 }",
         trusted_header="x-webobjects-remote-user",
+        waits=_PING,
     ),
     "roundcube": Product(
         cookie="roundcube_sessid",
@@ -83,5 +88,6 @@ PRODUCTS: Final = {
         user="req.body_param(username),url_dec(1)",
         signed_in="{ status 302 }",
         renews=r"{ path -m reg -i '^(?!.*auth)[a-z0-9/._@-]++$' }",
+        waits=_PING,
     ),
 }

@@ -18,6 +18,7 @@ from msgspec import Struct
 START: Final = ("prompt", "set severity-output number")
 PROMPT: Final = b"\n> "
 ALONE: Final = "-"
+WAITS: Final = "!"
 MAX_ANSWER: Final = 256 * 1024 * 1024
 """Bytes. A map of 100,000 cookies takes 12 MB."""
 CHUNK: Final = 12_000
@@ -145,12 +146,14 @@ class Entry(Struct, frozen=True):
 class Live(Struct, frozen=True):
     """A request in flight: the client's address and port, the stream's number, whose it is.
 
-    The number is `ALONE` where the connection has one request at a time.
+    The number is `ALONE` where the connection has one request at a time. `waits`: it is held until
+    there is something to say, and not about to be answered.
     """
 
     source: str
     number: str
     login: str
+    waits: bool = False
 
 
 class Stream(Struct, frozen=True):
@@ -213,9 +216,10 @@ def live(text: str) -> list[Live]:
     found = []
     for key in keys:
         source, number, login = (*key.replace("\\ ", " ").split(" ", 2), "", "")[:3]
-        if not (number.isdecimal() or number == ALONE) or not login:
+        plain = number.removesuffix(WAITS)
+        if not (plain.isdecimal() or number == ALONE) or not login:
             raise Malformed("a live request is not `source number login`")
-        found.append(Live(source, number, login))
+        found.append(Live(source, plain, login, waits=plain != number))
     return found
 
 

@@ -54,7 +54,7 @@ def backend_rules(product: Product, cookie: str, hook: HaproxyHook, at: Places) 
     yield from _closed(at)
     yield from _gate(at)
     yield from _strangers(product)
-    yield from _live()
+    yield from _live(product)
     yield from _answers(product, cookie, at)
 
 
@@ -203,13 +203,21 @@ def _strangers(product: Product) -> Iterator[str]:
         yield "http-request del-header cookie if evict_login"
 
 
-def _live() -> Iterator[str]:
-    """HTTP/1 has one request at a time on a connection, HTTP/2 many: there each has its number."""
+def _live(product: Product) -> Iterator[str]:
+    """HTTP/1 has one request at a time on a connection, HTTP/2 many: there each has its number.
+
+    A `!` behind it says that the request waits, and is not about to be answered.
+    """
     yield "# Whose request is in flight, on which connection; the number is that of `show sess`."
     yield (
         f'http-request set-var-fmt(txn.evict_live) "%[src]:%[src_port] %rt {_WHO}"'
         " if evict_known { req.ver 2.0 } or evict_login"
     )
+    if product.waits:
+        yield (
+            f'http-request set-var-fmt(txn.evict_live) "%[src]:%[src_port] %rt! {_WHO}"'
+            f" if evict_known {product.waits}"
+        )
     yield "http-request track-sc2 var(txn.evict_live)"
     yield "http-request track-sc2 var(sess.evict_live) if evict_known"
 

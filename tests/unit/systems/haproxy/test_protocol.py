@@ -118,6 +118,10 @@ def test_the_lines_of_haproxy_2_6_are_read() -> None:
     assert [(one.source, one.number, one.login) for one in live] == [
         ("127.0.0.1:4242", "17", "corp\\alice")
     ]
+    (held,) = protocol.live(
+        "0x7f: key=127.0.0.1:4242\\ 17!\\ alice use=1 exp=1 shard=0 conn_cur=1\n"
+    )
+    assert (held.number, held.waits, live[0].waits) == ("17", True, False)
     streams = protocol.streams(
         "0x7f71280da5d0: proto=tcpv4 src=127.0.0.1:4242 fe=web be=sogo srv=s1 ts=00 age=7s\n"
     )
