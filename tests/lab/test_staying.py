@@ -92,11 +92,11 @@ async def test_a_delegate_who_is_put_back_is_a_line_in_the_evidence(
     here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other people's mailboxes are searched beside the looks: a later one has the result."""
-    monkeypatch.setattr(elsewhere, "_KEPT_S", 0.0)
     other = here.box(CAROL)
     async with here.serving(agent=False) as service:
         await here.revoke(service, BOB)
         await service.staying.remembered()
+        monkeypatch.setattr(elsewhere, "_KEPT_S", 0.0)
         other.send_as.append(BOB.sam)
         async with asyncio.timeout(60):
             while BOB.sam in other.send_as:

@@ -114,7 +114,7 @@ class SogoPages(WebMail):
         recipients = form.locator("md-chips input:visible").first
         recipients.fill(to.mail)
         recipients.press("Enter")
-        text = form.frame_locator("iframe.cke_wysiwyg_frame").locator("body")
+        text = form.frame_locator("iframe.cke_wysiwyg_frame").locator("body[contenteditable=true]")
         self._type(text)
 
     def _type(self, text: Locator) -> None:

@@ -33,20 +33,19 @@ class Connection:
 
     @classmethod
     async def open(cls, target: Target) -> Self:
-        """Connect and verify the certificate. Raises `Unreachable` with the reason."""
+        """Connect and verify the certificate. Raises `Unreachable` with the reason.
+
+        Quirk: Python 3.11's `open_connection` with TLS leaves a connection behind where it is
+        cancelled as the socket connects; TLS that is begun afterwards does not.
+        """
         peer, system = target.peer, target.system
         connection: Self | None = None
         try:
             async with asyncio.timeout(target.timeouts.connect_s):
-                streams = await asyncio.open_connection(
-                    target.host,
-                    target.port,
-                    ssl=None if target.starttls else target.tls,
-                    server_hostname=None if target.starttls else target.server_name,
-                )
-                connection = cls(streams, target)
+                connection = cls(await asyncio.open_connection(target.host, target.port), target)
                 if target.starttls:
-                    await connection._start_tls()
+                    await connection._ask_for_tls()
+                await connection._begin_tls()
         except BaseException as error:
             if connection is not None:
                 connection.abort()
@@ -63,7 +62,10 @@ class Connection:
             raise Unreachable(reason, system=system) from error
         return connection
 
-    async def _start_tls(self) -> None:
+    async def _begin_tls(self) -> None:
+        await self._writer.start_tls(self._target.tls, server_hostname=self._target.server_name)
+
+    async def _ask_for_tls(self) -> None:
         """Nothing that came in clear before TLS may be taken for an answer under it."""
         answers = await self.ask(messages.start_tls_request(), lost=Unreachable)
         result = final(answers)
@@ -75,7 +77,6 @@ class Connection:
                 await self._reader.read(1)
                 reason = f"{self._target.peer} sent more in clear where TLS was to begin"
                 raise RemoteProtocolError(reason, system=self._target.system)
-        await self._writer.start_tls(self._target.tls, server_hostname=self._target.server_name)
 
     @property
     def certificate_ends(self) -> float:

@@ -158,10 +158,11 @@ def test_settings_that_cannot_work_are_told(changes: dict[str, object]) -> None:
         OpenLdapDirectory(structs.replace(SECTION, **changes), Secret("a-password"))
 
 
-def test_each_server_is_tried_over_ldaps_alone() -> None:
+def test_a_bind_is_tried_at_each_server_under_tls_however_it_begins() -> None:
     told = structs.replace(SECTION, servers=("a.corp.test", "b.corp.test:1636"))
     directory = OpenLdapDirectory(told, Secret("a-password"))
     ports = [(e.host, e.port, e.tls) for e in directory.endpoints()]
     assert ports == [("a.corp.test", 636, "implicit"), ("b.corp.test", 1636, "implicit")]
     plain = structs.replace(SECTION, openldap=OpenLdap(starttls=True))
-    assert OpenLdapDirectory(plain, Secret("a-password")).endpoints() == ()
+    begun = OpenLdapDirectory(plain, Secret("a-password")).endpoints()
+    assert {(e.port, e.tls) for e in begun} == {(389, "starttls")}
