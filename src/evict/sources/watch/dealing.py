@@ -20,6 +20,8 @@ from evict.sources.watch.state import Seen, WatchState
 
 _READERS: Final = 8
 _PUT_OFF: Final = timedelta(seconds=1)
+_EXPIRY_AGAIN: Final = timedelta(minutes=10)
+"""Somebody not to be found when his expiry passes, and not deleted, is looked for again then."""
 
 
 class Dealing:
@@ -79,11 +81,12 @@ class Dealing:
     async def expired(self, accounts: Sequence[str]) -> None:
         """Their expiry passed: each is read again, and judged as if it had changed."""
         presences: list[Presence] = []
-        gone: dict[str, Memory] = {}
+        hidden: dict[str, Memory] = {}
+        later = self._now() + _EXPIRY_AGAIN
         for account, found in zip(accounts, await self._confirmed(accounts), strict=True):
             memory = self._memory.of(account)
             if found is None:
-                gone[account] = structs.replace(memory, expires_at=None)
+                hidden[account] = structs.replace(memory, expires_at=later)
             else:
                 presences.append(
                     Presence(
@@ -92,7 +95,7 @@ class Dealing:
                         password_set=memory.password_set,
                     )
                 )
-        await self._memory.keep(gone)
+        await self._memory.keep(hidden)
         await self.deal(presences)
 
     async def again(self) -> None:
@@ -100,10 +103,13 @@ class Dealing:
         until = self._now() - _PUT_OFF
         waiting = {a: p for a, (at, p) in self._put_off.items() if not until < at <= self._now()}
         found = await self._confirmed(list(waiting))
-        for account in waiting:
-            del self._put_off[account]
+        kept = {account: self._put_off.pop(account) for account in waiting}
         fresh = [a for a in found if a is not None]
-        await self.deal([structs.replace(waiting[a.id], account=a) for a in fresh])
+        try:
+            await self.deal([structs.replace(waiting[a.id], account=a) for a in fresh])
+        except BaseException:
+            self._put_off = kept | self._put_off
+            raise
 
     async def _revoked(
         self, presence: Presence, judged: Judgement, refused: frozenset[str], *, changed: bool

@@ -64,6 +64,7 @@ class Watcher:
         self._dealing = Dealing(intake, memory, self._rules, self.state, now=now)
         self._ruled: tuple[WatchSection, Rules] | None = None
         self._key = f"watch {directory}"
+        self._failing_since: datetime | None = None
         self._compare = True
         """At each start: what every account is called must be known before it is deleted."""
 
@@ -98,6 +99,7 @@ class Watcher:
                 log.info("watch.sees_again", after=failures)
                 self._intake.relieved(f"{self._key} blind")
                 failures = 0
+                self._failing_since = None
             await self._watch.hint(self._pause_s)
 
     async def _turn(self) -> None:
@@ -157,13 +159,19 @@ class Watcher:
     def _is_due(self) -> bool:
         position = self._memory.position
         every = timedelta(hours=self._settings().compare_every_hours)
-        return position is not None and self._now() - position.compared_at >= every
+        if position is None:
+            return False
+        # One that lies ahead is of a clock that ran ahead: no word of when it was.
+        return not timedelta(0) <= self._now() - position.compared_at < every
 
     def _blind(self, error: EvictError, failures: int) -> None:
         self.state.failed(error.text)
         if failures == 1:
             log.warning("watch.failed", code=error.code, reason=error.text)
-        age = self.state.silent_s(self._now())
+        now = self._now()
+        self._failing_since = self._failing_since or now
+        # It may answer each time, and what it says come to nothing: nobody is closed then either.
+        age = max(self.state.silent_s(now), (now - self._failing_since).total_seconds())
         if age >= _BLIND_AFTER_S:
             text = f"the directory could not be watched for {age:.0f} s: {error.text}"
             self._intake.trouble(f"{self._key} blind", text)

@@ -196,3 +196,59 @@ async def test_somebody_enabled_before_the_order_was_approved_is_told_as_back(
     place.directory.put(somebody("bob"))
     await place.turn()
     assert place.intake.told[-1] == ("returned", "bob")
+
+
+async def test_an_order_that_can_never_be_given_is_told_although_the_directory_answers(
+    place: Place,
+) -> None:
+    place.intake.fault = LedgerFull("the disk is full")
+    place.directory.put(somebody("bob", enabled=False))
+    await place.turn(3)
+    place.now += timedelta(minutes=5)
+    await place.turn(3)
+    assert "the disk is full" in place.intake.troubles["watch directory blind"]
+    place.intake.fault = None
+    await place.turn(3)
+    assert place.intake.troubles == {}
+
+
+async def test_a_clock_that_ran_ahead_for_a_while_puts_off_no_comparison(place: Place) -> None:
+    place.now += timedelta(days=400)
+    await place.turn(6)
+    place.now -= timedelta(days=400)
+    await place.turn(6)
+    assert place.watcher is not None
+    assert place.watcher.state.compared_at == place.now
+
+
+async def test_an_expiry_that_passes_while_somebody_is_not_to_be_found_is_not_forgotten(
+    place: Place,
+) -> None:
+    ends = place.now + timedelta(hours=1)
+    place.directory.put(structs.replace(somebody("bob"), expires_at=ends))
+    await place.turn()
+    kept = place.directory.records.pop("id-bob")
+    place.now = ends
+    await place.turn()
+    assert place.intake.told == []
+    place.directory.records["id-bob"] = kept
+    place.now += timedelta(minutes=10)
+    await place.turn()
+    assert place.intake.told == [("expired", "bob")]
+
+
+async def test_somebody_opened_whose_case_ran_is_judged_again_also_after_a_fault(
+    place: Place,
+) -> None:
+    place.directory.put(somebody("bob", enabled=False))
+    await place.turn()
+    place.intake.reinstating.add("id-bob")
+    place.directory.put(somebody("bob"))
+    await place.turn()
+    place.intake.reinstating.clear()
+    place.intake.open_fault = LedgerFull("the disk is full")
+    place.now += timedelta(seconds=2)
+    await place.turn()
+    place.intake.open_fault = None
+    await place.turn()
+    assert ("opened", "bob") in place.intake.told

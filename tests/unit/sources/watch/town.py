@@ -95,6 +95,7 @@ class Intake:
         self.told: list[tuple[str, str]] = []
         self.troubles: dict[str, str] = {}
         self.fault: EvictError | None = None
+        self.open_fault: EvictError | None = None
         self.reinstating: set[str] = set()
 
     def refused_forms(self, account: str) -> frozenset[str] | None:
@@ -123,6 +124,8 @@ class Intake:
     async def opened(self, presence: Presence) -> bool:
         if presence.account.id in self.reinstating:
             return False
+        if self.open_fault is not None:
+            raise self.open_fault
         self.told.append(("opened", presence.account.sam))
         disabled = structs.replace(presence.account, enabled=False)
         self._directory.put(structs.replace(presence, account=disabled))
