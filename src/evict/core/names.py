@@ -122,15 +122,10 @@ def login_forms(account: Account, username_formats: Iterable[str] = ()) -> tuple
             yield of each form is added, unless it is refused as a name (`%n` of `"x @corp.test"`
             ends with a space): the hooks refuse such a name to everybody.
     """
-    raw = [
-        account.sam,
-        account.upn,
-        f"{account.sam}@{account.dns_domain}",
-        f"{account.sam}@{account.domain}",
-        f"{account.domain}\\{account.sam}",
-        f"{account.dns_domain}\\{account.sam}",
-        *account.addresses,
-    ]
+    raw = [account.sam, account.upn, *account.addresses]
+    if account.sam:  # of a tombstone it may be lost: a bare domain is nobody's name
+        for domain in filter(None, (account.dns_domain, account.domain)):
+            raw += [f"{account.sam}@{domain}", f"{domain}\\{account.sam}"]
     forms = {form for name in raw if name and (form := try_canonical(name)) is not None}
     yielded = {apply_username_format(f, form) for f in username_formats for form in forms}
     return tuple(sorted(forms | {name for each in yielded if (name := try_canonical(each))}))

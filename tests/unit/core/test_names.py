@@ -165,3 +165,8 @@ def test_what_a_server_makes_of_a_name_is_a_form_too() -> None:
 )
 def test_dovecots_variables_are_read_as_dovecot_does(username_format: str, made: str) -> None:
     assert apply_username_format(username_format, "alice@corp.test") == made
+
+
+def test_an_account_that_shows_no_name_has_none() -> None:
+    bare = msgspec.structs.replace(ALICE, sam="", upn="", addresses=())
+    assert login_forms(bare, ["%Ln"]) == ()

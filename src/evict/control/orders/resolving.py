@@ -58,10 +58,11 @@ class Orders:
         """
         own = {*login_forms(account), try_canonical(account.sam)}
         yielded = [form for form in self._systems.forms(account) if form not in own]
-        anothers = {form for form in yielded if await self._is_anothers(form, account)}
+        anothers = {form for form in yielded if await self.is_anothers(form, account)}
         return tuple(form for form in self._systems.forms(account) if form not in anothers)
 
-    async def _is_anothers(self, form: str, account: Account) -> bool:
+    async def is_anothers(self, form: str, account: Account) -> bool:
+        """Whether somebody else bears this name, alone or as well."""
         try:
             return (await self._systems.directory.resolve(form)).id != account.id
         except AccountUnknown:

@@ -18,7 +18,7 @@ from evict.control.parts import Parts
 from evict.control.watch.refused_forms import RefusedForms
 from evict.core.access import Asker
 from evict.core.account import Account
-from evict.core.errors import AccountUnknown, EvictError
+from evict.core.errors import AccountUnknown, EvictError, LedgerConflict, UsageError
 from evict.core.presence import Presence, Sign
 from evict.core.revocation import Kind
 from evict.ledger.order import How, Receipt
@@ -40,6 +40,7 @@ class Held(Protocol):
 
     async def hold_reinstatement(self, account: Account, *, source: Asker, why: str) -> None: ...
     async def withdraw(self, account: Account, source: Asker) -> None: ...
+    async def noted(self, record: Record) -> None: ...
 
 
 LookNow = Callable[[str, str], Awaitable[None]]
@@ -84,36 +85,61 @@ class Watching:
     async def left(self, who: Sequence[Left]) -> None:
         """One order for each run of the same signs, so that the reason says what was seen."""
         for signs, run in groupby(who, key=lambda left: left.signs):
+            reason = ", ".join(_SENTENCES[sign] for sign in signs)
+            await self._close([left.account for left in run], reason)
+
+    async def _close(self, accounts: Sequence[Account], reason: str) -> None:
+        """One of which no order can be made (it shows no name) holds up nobody else."""
+        try:
             await self._revoking.close(
-                [left.account for left in run],
-                asker=self._asker,
-                request=f"watch/{uuid.uuid4()}",
-                reason=", ".join(_SENTENCES[sign] for sign in signs),
+                accounts, asker=self._asker, request=f"watch/{uuid.uuid4()}", reason=reason
             )
+        except UsageError as error:
+            if len(accounts) > 1:
+                for account in accounts:
+                    await self._close([account], reason)
+                return
+            (account,) = accounts
+            who = account.upn or account.id
+            text = f"{who}: {reason}, and it cannot be closed: {error.text}"
+            self.trouble(f"watch {account.id}", text)
 
     async def renamed(self, account: Account) -> None:
-        """Append the wider entry; forms that are somebody else's own name are left out."""
+        """Append the wider entry, without names that somebody else bears.
+
+        Otherwise whoever may write one leaver's addresses in the directory could shut out anybody,
+        past the guard: of those, people are told.
+        """
         standing = self._parts.ledger.standing(account.id)
         refused = self._refused.of(account.id)
         if standing is None or refused is None:
             return
         why = "a name was added to it in the directory"
-        order = await self._parts.orders.ledger_order(
+        orders = self._parts.orders
+        order = await orders.ledger_order(
             Kind.REVOCATION,
             account,
             request=f"watch/{uuid.uuid4()}",
             actor=self._asker.name,
             reason=why,
         )
-        forms = refused | set(order.personal.forms)
-        others = set(self.login_forms(account)) - forms
-        self._not_its_own[account.id] = frozenset(others)
+        added = sorted(set(order.personal.forms) - refused)
+        shared = [form for form in added if await orders.is_anothers(form, account)]
+        forms = refused | set(added) - set(shared)
+        self._not_its_own[account.id] = frozenset(set(self.login_forms(account)) - forms)
+        if shared:
+            text = f"{account.upn} is revoked and was given names that somebody else bears"
+            self.trouble(f"watch names {account.id}", f"{text}, not refused: {', '.join(shared)}")
         if forms == refused:
             return
         personal = structs.replace(order.personal, forms=tuple(sorted(forms)))
-        receipt = await self._parts.ledger.append(
-            structs.replace(order, personal=personal, widen=True)
+        widening = structs.replace(
+            order, personal=personal, widen=True, expected_generation=standing.generation
         )
+        try:
+            receipt = await self._parts.ledger.append(widening)
+        except LedgerConflict:  # it was reinstated meanwhile
+            return
         await self._note("revoke", account, why, case=standing.generation)
         self._start(account, receipt)
 
@@ -157,7 +183,8 @@ class Watching:
             log.warning("watch.case_waits", code=error.code, seq=receipt.entry.body.seq)
 
     async def _note(self, what: str, account: Account, why: str, *, case: int) -> None:
-        await self._parts.note(
+        """Where it cannot be written, what was done stands: leavers after it must be closed."""
+        await self._gate.noted(
             Record(
                 who=self._asker.name,
                 what=what,
