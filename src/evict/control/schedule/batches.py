@@ -17,6 +17,7 @@ from msgspec import structs
 from evict.control import api
 from evict.control.audit.record import Record, Result
 from evict.control.guard.demand import Admission, Demand, parted
+from evict.control.guard.held import HeldKind
 from evict.control.orders.revoking import Revoking
 from evict.control.orders.telling import worst
 from evict.control.parts import Parts
@@ -178,6 +179,7 @@ class Batches:
         # Judged and counted before anybody else has a turn: so nothing of it is held.
         await self._gate.admit(foreseen.passed, demand)
         passed = {account.id for account in foreseen.passed}
+        protected = {h.account.id for h in foreseen.held if h.kind is HeldKind.PROTECTED}
         order = f"{call.request}-{secrets.token_hex(4)}"
         forms = await self._forms([one.account for one in meant])
         made: list[Schedule] = []
@@ -190,7 +192,7 @@ class Batches:
             schedule = Schedule(
                 id=new_id(),
                 order=order,
-                account=structs.replace(one.account, groups=()),
+                account=_kept(one.account, whole=one.account.id in protected),
                 forms=forms[one.account.id],
                 at=one.at.at,
                 written=one.at.written,
@@ -232,3 +234,8 @@ class Batches:
                     detail=f"for {written}",
                 )
                 await self._gate.noted(record)
+
+
+def _kept(account: Account, *, whole: bool) -> Account:
+    """Its groups say that it is protected, where the directory cannot at the instant."""
+    return account if whole else structs.replace(account, groups=())

@@ -31,7 +31,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     Attributes:
         id: short, to be typed.
         order: the request id of the order; an account is closed once by it.
-        account: as it was when it was ordered, without its groups.
+        account: as it was when it was ordered; with its groups only where it was protected.
         forms: its login forms then; they are refused if the directory has forgotten it by then.
         at: aware UTC, to the second. `written`: as it was given, with its time zone.
         by, person, where: who ordered it. `number`: of the line, where it was ordered with others.
@@ -147,7 +147,8 @@ class Schedules:
         """Keep and remove, all or nothing, and tell the agents. Raises `LedgerFull`."""
         gone = [schedule.id for schedule in remove]
         new = {schedule.id: schedule for schedule in put}
-        if len(self._by_id) + len(new) > MOST:
+        more = len(new.keys() - self._by_id.keys())
+        if more and len(self._by_id) + more > MOST:
             raise UsageError(f"more than {MOST} accounts cannot be scheduled at a time")
         await self._shelf.change(new, gone)
         for name in gone:
