@@ -169,6 +169,29 @@ async def test_who_joins_the_leavers_group_is_told(way: str) -> None:
             server.change(f"dn: {inner}\nchangetype: modify\nadd: member\nmember: {second}\n")
             server.change(f"dn: {gone}\nchangetype: modify\nadd: member\nmember: {inner}\n")
             assert gone in (await follower.next())["ernst"].account.groups, "nested"
+            third = server.person("fritz")
+            await follower.next()
+            server.change(f"dn: {inner}\nchangetype: modify\nadd: member\nmember: {third}\n")
+            told = await follower.next()
+            assert gone in told["fritz"].account.groups, "into a group in it"
+
+
+async def test_who_joins_the_leavers_group_while_everybody_is_read_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("evict.systems.openldap.syncrepl._PAGE", 1)
+    with slapd() as server:
+        first, second = server.person("dora"), server.person("ernst")
+        gone = server.group("gone", first)
+        async with watching(server) as watch:
+            told: dict[str, Presence] = {}
+            async for glimpse in watch.everybody():
+                if not told:
+                    server.change(
+                        f"dn: {gone}\nchangetype: modify\nadd: member\nmember: {second}\n"
+                    )
+                told |= {p.account.sam: p for p in glimpse.presences}
+            assert gone in told["ernst"].account.groups
 
 
 @pytest.mark.parametrize("way", WAYS)

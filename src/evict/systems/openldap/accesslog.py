@@ -44,7 +44,6 @@ class AccesslogWatch:
         self._servers = servers
         self._shape = shape
         self._reader = Reader(servers, shape, rules)
-        self._groups = frozenset(dn.lower() for dn in rules.leavers_groups)
         self._base = shape.settings.accesslog_base
         self._dealt: deque[str] = deque(maxlen=_REMEMBERED)
         self._looked_at = b""
@@ -130,7 +129,7 @@ class AccesslogWatch:
         groups = False
         for record in records:
             dn, entry = record.text("reqDN"), record.text("reqEntryUUID")
-            groups = groups or dn.lower() in self._groups
+            groups = groups or dn.lower() in self._reader.holding
             if not is_below(dn, self._shape.base):
                 continue
             if record.text("reqType") == "delete":

@@ -66,15 +66,17 @@ class SyncreplWatch:
         self._servers = servers
         self._shape = shape
         self._reader = Reader(servers, shape, rules)
-        groups = [equals("entryDN", dn) for dn in rules.leavers_groups]
-        self._what: Filter = any_of(shape.people, *groups) if groups else shape.people
-        self._groups = frozenset(dn.lower() for dn in rules.leavers_groups)
-        member = (shape.settings.group_member,) if groups else ()
+        member = (shape.settings.group_member,) if rules.leavers_groups else ()
         self._attributes = (*shape.attributes, "objectClass", *member)
         self._asking: Asking | None = None
         self._behind_since: float | None = None
         self._deletions = Deletions()
-        self._listener = Listener(servers, shape.base, self._what, self._deletions)
+        self._listener = Listener(servers, shape.base, self._what(), self._deletions)
+
+    def _what(self) -> Filter:
+        """People, and the groups whose members have left: these change, so it does too."""
+        groups = [equals("entryDN", dn) for dn in sorted(self._reader.holding)]
+        return any_of(self._shape.people, *groups) if groups else self._shape.people
 
     async def everybody(self) -> AsyncIterator[Glimpse]:
         """A refresh without a cookie, over a connection of its own; slapd gives no pages of it."""
@@ -102,7 +104,11 @@ class SyncreplWatch:
             text = f"{port.name} shows nobody below {self._shape.base}"
             raise RemoteProtocolError(text, system=self._shape.name)
         place = Place(root=asking.root, way=WAY, at=self._checked_cookie(port, done.cookie))
-        yield Glimpse(presences=self._reader.presences(page, members), position=place.octets)
+        # Who joined while it was read: the position is of after it, and tells of it no more.
+        late = (await self._reader.members()).keys() - members.keys()
+        joined = await self._reader.whole(await self._reader.by_dn(late))
+        last = (*self._reader.presences(page, members), *joined)
+        yield Glimpse(presences=last, position=place.octets)
 
     async def since(self, position: bytes) -> Glimpse:
         place = place_of(position, way=WAY, system=self._shape.name)
@@ -135,7 +141,7 @@ class SyncreplWatch:
         people = {e.text(ENTRY_UUID): e for e in told.entries if self._is_person(e)}
         for entry_id in people:
             self._deletions.lives(entry_id)
-        if any(entry.dn.lower() in self._groups for entry in told.entries):
+        if any(entry.dn.lower() in self._reader.holding for entry in told.entries):
             members = await self._reader.members()
             for entry in await self._reader.by_dn(members):
                 people.setdefault(entry.text(ENTRY_UUID), entry)
@@ -208,7 +214,7 @@ class SyncreplWatch:
         self, port: Port, connection: Connection, cookie: bytes
     ) -> AsyncGenerator[Item, None]:
         """Everything a refresh says, its end last: nothing counts before the end came."""
-        request = search_request(self._shape.base, SUBTREE, self._what, self._attributes)
+        request = search_request(self._shape.base, SUBTREE, self._what(), self._attributes)
         control = sync.request(sync.REFRESH_ONLY, cookie)
         wait_s = port.target.timeouts.answer_s
         async with aclosing(connection.stream(request, [control], wait_s=wait_s)) as answers:

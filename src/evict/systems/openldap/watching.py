@@ -72,12 +72,18 @@ def place_of(position: bytes, *, way: str, system: str) -> Place:
 
 
 class Reader:
-    """Reads records for a watch; keeps nothing but which groups are the leavers'."""
+    """Reads records for a watch; keeps nothing but which groups are the leavers'.
+
+    Attributes:
+        holding: DNs in lower case of the leavers' groups and of all groups in them, as they were
+            when `members` was asked last: whoever joins one of them has left.
+    """
 
     def __init__(self, servers: Servers[Port], shape: Shape, rules: WatchSection) -> None:
         self.servers = servers
         self.shape = shape
         self.leavers_groups = rules.leavers_groups
+        self.holding = frozenset(dn.lower() for dn in rules.leavers_groups)
         self._known: set[bytes] = set()
 
     async def root(self, port: Port) -> Entry:
@@ -105,6 +111,7 @@ class Reader:
     async def members(self) -> dict[str, list[str]]:
         """DN in lower case -> the leavers' groups that hold it, nested ones included."""
         held: dict[str, list[str]] = {}
+        holding: set[str] = set()
         for wanted in self.leavers_groups:
             level, read = {wanted}, set[str]()
             while level:
@@ -113,6 +120,8 @@ class Reader:
                 for dn in inside:
                     held.setdefault(dn.lower(), []).append(wanted)
                 level = await self._groups_among(dn for dn in inside if dn.lower() not in read)
+            holding |= read
+        self.holding = frozenset(holding)
         return held
 
     async def _members(self, group: str) -> tuple[str, ...]:
