@@ -15,7 +15,7 @@ from evict.systems.active_directory import reading
 from evict.systems.active_directory.controllers import Domain
 from evict.systems.active_directory.reading import account_of
 from evict.systems.ldap import filters
-from evict.systems.ldap.messages import Entry, Malformed
+from evict.systems.ldap.messages import Entry
 
 ATTRIBUTES: Final = (
     *reading.ATTRIBUTES,
@@ -122,9 +122,10 @@ def _as_it_was(account: Account, entry: Entry) -> Account:
 
 
 def expiry(ticks: int) -> datetime | None:
-    """accountExpires, in 100 ns since 1601; None: never (MS-ADA1 2.1)."""
-    if ticks < 0:
-        raise Malformed("accountExpires is no instant")
-    if ticks in (0, _NEVER) or ticks // 10 >= _LAST:
+    """accountExpires, in 100 ns since 1601; None: never (MS-ADA1 2.1).
+
+    One below 0 is no instant, and can be written: it says nothing.
+    """
+    if ticks <= 0 or ticks == _NEVER or ticks // 10 >= _LAST:
         return None
     return _FILETIME_EPOCH + timedelta(microseconds=ticks // 10)

@@ -62,6 +62,21 @@ async def test_an_expiry_is_read(place: Scene) -> None:
     assert glimpse.presences[0].expires_at == ends
 
 
+async def test_an_expiry_that_is_no_instant_says_nothing_and_hides_nobody_else(
+    place: Scene,
+) -> None:
+    """Whoever may write one account must not end the watch over all of them."""
+    _, position = await place.everybody()
+    place.somebody.attributes["accountexpires"] = [b"-1"]
+    place.organisation.directory.touch(place.somebody)
+    place.organisation.directory.disable("person-7")
+    glimpse, _ = await look(place, position)
+    shown = {p.account.sam: p for p in glimpse.presences}
+    assert shown[place.somebody.sam].expires_at is None
+    assert not shown["person-7"].account.enabled
+    assert len((await place.everybody())[0]) == PEOPLE + 1
+
+
 async def test_the_position_serves_after_a_restart_of_the_watch(place: Scene) -> None:
     _, position = await place.everybody()
     await place.watch.close()
