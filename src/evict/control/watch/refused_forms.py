@@ -15,9 +15,20 @@ class RefusedForms:
         self._forms: dict[str, frozenset[str]] = {}
 
     async def load(self) -> None:
-        """Read what stands, and follow what comes; to be called once."""
+        """Read what stands, and follow what comes; to be called once.
+
+        What comes while that is read is taken after it: somebody reinstated then, taken for
+        revoked, would be closed by no later leaving.
+        """
+        late: list[Entry] = []
+        stop = self._ledger.subscribe(late.extend)
+        try:
+            known = await self._ledger.entries_since(0)
+        finally:
+            stop()
         self._ledger.subscribe(self._take)
-        self._take(await self._ledger.entries_since(0))
+        read = known[-1].body.seq if known else 0
+        self._take([*known, *(entry for entry in late if entry.body.seq > read)])
 
     def of(self, account: str) -> frozenset[str] | None:
         """None: the account is not revoked."""
