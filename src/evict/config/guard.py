@@ -22,8 +22,8 @@ class GuardSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     singles_an_hour: Annotated[
         int,
         Meta(
-            description="Orders of one account each that one person or token may give in an hour;"
-            " they are held by no other allowance.",
+            description="Orders of one account each that one person or token may give in an hour,"
+            " and all together twice as many; they are held by no other allowance.",
             ge=1,
         ),
     ] = 100

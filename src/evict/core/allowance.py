@@ -18,6 +18,9 @@ from msgspec import Struct
 
 HOUR_S: Final = 3600.0
 MINUTE_S: Final = 60.0
+SINGLES_OF_ALL: Final = 2
+"""So many times what one person may are the single orders of all together: one stolen token holds
+up nobody else's, and tokens made for many users of the host are no way past it."""
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -106,7 +109,8 @@ def share(  # noqa: PLR0913 - who asks for what, and what there was before
 
     Args:
         asked: ids of accounts, each once.
-        single: an order of one account by a person or a token: only `singles_an_hour` holds it.
+        single: an order of one account by a person or a token: only `singles_an_hour` holds it,
+            and twice as many for all of them together.
     """
     windows = _windows(source, limits, spent, now, single=single)
     passed: list[str] = []
@@ -164,10 +168,11 @@ def _windows(
     mine = {one.account for one in hour if one.source == source}
     if single:
         singles = {one.account for one in hour if one.single and one.source == source}
+        together = {one.account for one in hour if one.single}
+        most, of_all = limits.singles_an_hour, SINGLES_OF_ALL * limits.singles_an_hour
         return [
-            _Window(
-                limits.singles_an_hour, f"{limits.singles_an_hour} single orders an hour", singles
-            )
+            _Window(most, f"{most} single orders an hour", singles),
+            _Window(of_all, f"{of_all} single orders an hour for all sources together", together),
         ]
     minute = {o.account for o, seconds in aged if seconds < MINUTE_S and o.source == source}
     everybody = {one.account for one in hour}

@@ -110,6 +110,7 @@ def test_no_window_of_true_time_holds_more_than_its_limit(said: list[Asked], lim
         assert most(past_singles(mine), MINUTE) <= limit.a_minute
         assert most([c for c in mine if c.single], HOUR) <= limit.singles_an_hour
     assert most(past_singles(closed), HOUR) <= limit.all_sources_an_hour
+    assert most([c for c in closed if c.single], HOUR) <= 2 * limit.singles_an_hour
 
 
 @given(said=st.lists(orders, max_size=15), limit=limits)
@@ -135,7 +136,10 @@ def model(said: list[Asked], limit: Limits) -> list[Closed]:
         true += order.pause
         for account in order.accounts[:1] if order.single else order.accounts:
             if order.single:
-                good = count(HOUR, order) < limit.singles_an_hour
+                good = (
+                    count(HOUR, order) < limit.singles_an_hour
+                    and count(HOUR, order, everybody=True) < 2 * limit.singles_an_hour
+                )
             else:
                 good = (
                     count(HOUR, order) < limit.an_hour

@@ -89,6 +89,14 @@ def test_a_loop_of_single_orders_stops(corp: Source) -> None:
     assert outcomes[-1].limit == "3 single orders an hour"
 
 
+def test_single_orders_are_not_split_over_persons_without_end(corp: Source) -> None:
+    """An administrator who makes tokens for many users of the host."""
+    many = [Source(f"uid:{n}", corp.spent) for n in range(10)]
+    outcomes = [person.ask(f"a{n}", now=at(n), single=True) for n, person in enumerate(many)]
+    assert [bool(o.passed) for o in outcomes] == [True] * 6 + [False] * 4
+    assert outcomes[-1].limit == "6 single orders an hour for all sources together"
+
+
 def test_a_single_order_repeated_in_a_batch_stays_counted_as_single(corp: Source) -> None:
     person = Source("uid:1000", corp.spent)
     for n, account in enumerate("abc"):
