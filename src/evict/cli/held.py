@@ -147,4 +147,5 @@ def dismiss(
         out.data(found)
     else:
         _print_accounts(out, found["dismissed"], "dismissed, nothing was done")
+        _print_accounts(out, found["held_still"], "held still, another source asked for it too")
     return ExitCode.OK

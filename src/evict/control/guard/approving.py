@@ -138,14 +138,24 @@ class Approving:
             )
 
     async def dismiss(self, call: api.Dismiss, asker: Asker) -> dict[str, Any]:
-        """Say no: nothing is done, and it is held no longer. Raises as `approve`."""
+        """Say no: nothing is done, and it is held no longer. Raises as `approve`.
+
+        By the name of a source: what another source asked for too is held still, as the other's.
+        """
         if not call.reason.strip():
             raise UsageError("say why it is dismissed: --reason")
         chosen = self._chosen(call.ids, call.source, asker)
         await self._note("dismiss", chosen, asker, call.reason)
         gone = self._still(chosen)
-        await self._gate.waiting.remove(gone)
-        return {"dismissed": [_named(held) for held in gone]}
+        kept: set[str] = set()
+        if call.source:
+            kept = {held.id for held in await self._gate.dismissed(gone, call.source)}
+        else:
+            await self._gate.waiting.remove(gone)
+        return {
+            "dismissed": [_named(held) for held in gone if held.id not in kept],
+            "held_still": [_named(held) for held in gone if held.id in kept],
+        }
 
     def _chosen(self, ids: Sequence[str], source: str, asker: Asker) -> list[Held]:
         if not asker.person:
@@ -156,7 +166,7 @@ class Approving:
             found = [
                 held
                 for held in self._gate.waiting.all
-                if held.source == source and held.kind is HeldKind.CLOSURE
+                if source in (held.source, *held.also) and held.kind is HeldKind.CLOSURE
             ]
             if not found:
                 raise UsageError(

@@ -7,7 +7,7 @@ in the ledger's file before anything is appended to the chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import structs
@@ -130,6 +130,7 @@ class Gate:
             raise
         self._alarms.held(admission.fresh, self._clock())
         self._alarms.refused(admission.refused, demand.asker)
+        await self.waiting.asked_too(admission.held, demand.asker.name)
         return admission
 
     def _judge(
@@ -243,13 +244,23 @@ class Gate:
         await self.waiting.remove([held for held in found if held is not None])
 
     async def withdraw(self, account: Account, source: Asker) -> None:
-        """The source that asked for a closing that is held says now that it was wrong."""
+        """A source that asked for a closing that is held says now that it was wrong.
+
+        Where another one asked for it too, it waits still.
+        """
         held = self.waiting.of(account.id, closes=True)
-        if held is None or held.source != source.name:
+        if held is None or source.name not in (held.source, *held.also):
             return
-        await self.waiting.remove([held])
+        await self.waiting.no_longer_asked([held], source.name)
         detail = "withdrawn by its source: the account is there again"
         await self.noted(record_of(source, "withdraw", held, detail))
+
+    async def dismissed(self, gone: Sequence[Held], source: str) -> list[Held]:
+        """People say no to what one source asked for; what others asked for too waits still."""
+        kept = await self.waiting.no_longer_asked(gone, source)
+        was = {held.id: held.source for held in gone}
+        self._alarms.held([h for h in kept if h.source != was[h.id]], self._clock())
+        return kept
 
     async def hold_reinstatement(self, account: Account, *, source: Asker, why: str) -> None:
         """Offer to reinstate a revoked account; the same one again changes nothing."""

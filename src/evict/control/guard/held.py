@@ -52,6 +52,8 @@ class Held(Struct, frozen=True, kw_only=True):
         person: the asker's person; "" a machine.
         number: rises with each thing that is held: the order of those held at one instant.
         why: why it is held; a sentence.
+        also: other sources that asked for the same closing since: what the first takes back, or
+            people dismiss as its doing, waits still, as theirs.
         forms: the login forms that the entry is to refuse; empty until the directory was asked
             which of them are somebody else's.
         generation: reinstatements: of the revocation that is to be undone.
@@ -71,6 +73,7 @@ class Held(Struct, frozen=True, kw_only=True):
     reason: str = ""
     hold_queue: bool = False
     allow_bounce: bool = False
+    also: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
     generation: int = 0
     approvals: tuple[Approval, ...] = ()
@@ -105,6 +108,16 @@ def with_approval(held: Held, yes: Approval, *, minutes: int) -> Held:
         if a.person != yes.person and still_good(a.at, yes.at, minutes=minutes)
     ]
     return structs.replace(held, approvals=(*others, yes))
+
+
+def without_source(held: Held, source: str) -> Held | None:
+    """As it is once that source does not ask for it any more; None: nobody does."""
+    left = tuple(name for name in (held.source, *held.also) if name != source)
+    if not left:
+        return None
+    if left[0] == held.source:
+        return structs.replace(held, also=left[1:])
+    return structs.replace(held, source=left[0], also=left[1:], person="", where="")
 
 
 def view(held: Held, *, needed: int) -> dict[str, Any]:

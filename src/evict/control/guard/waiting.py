@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import structs
 
-from evict.control.guard.held import Held, HeldKind, account_of, new_id
+from evict.control.guard.held import Held, HeldKind, account_of, new_id, without_source
 from evict.core.errors import LedgerFull
 from evict.ledger.service import Ledger
 
@@ -78,6 +78,23 @@ class Waiting:
             if (now := self._held.get(held.id)) is not None
         )
 
+    async def asked_too(self, things: Iterable[Held], source: str) -> None:
+        """Another source asks for what is held. Raises `LedgerFull`."""
+        await self.put(
+            structs.replace(now, also=(*now.also, source))
+            for held in things
+            if (now := self._held.get(held.id)) is not None
+            and source not in (now.source, *now.also)
+        )
+
+    async def no_longer_asked(self, things: Iterable[Held], source: str) -> list[Held]:
+        """A source asks for them no longer; those that wait still, as others'. Raises as `put`."""
+        after = [(held, without_source(held, source)) for held in things]
+        kept = [held for _, held in after if held is not None]
+        await self.put(kept)
+        await self.remove([held for held, left in after if left is None])
+        return kept
+
     async def remove(self, things: Iterable[Held]) -> None:
         """In memory at once, so that nothing is used twice. Raises `LedgerFull`."""
         gone = [held for thing in things if (held := self._drop(thing.id)) is not None]
@@ -123,7 +140,9 @@ class Waiting:
 
     def _take(self, held: Held) -> None:
         self._given.add(held.id)
-        if held.id not in self._held:
-            self._counts[held.source, held.kind] += 1
+        before = self._held.get(held.id)
+        if before is not None:
+            self._counts[before.source, before.kind] -= 1
+        self._counts[held.source, held.kind] += 1
         self._held[held.id] = held
         self._of[held.account.id, held.closes] = held.id
