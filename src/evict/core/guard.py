@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from evict.core.account import Account
+from evict.core.dn import dn_key
 from evict.core.errors import ConfigError, NameRefused
 from evict.core.names import canonical, login_forms, try_canonical
 
@@ -60,11 +61,13 @@ class Protection:
     ) -> None:
         self._ids = frozenset(map(_id, ids))
         self._names = frozenset(map(_name, names))
-        self._groups = frozenset(group.strip().lower() for group in groups)
+        named = tuple(groups)
+        self._groups = frozenset((*map(dn_key, named), *(g.strip().lower() for g in named)))
         glass = tuple(break_glass)
         self._glass_ids = frozenset(found for text in glass if (found := _try_id(text)))
         self._glass_names = frozenset(_glass(text) for text in glass if not _try_id(text))
         self._own = try_canonical(own_account)
+        self._own_dn = dn_key(own_account)
 
     def of(self, account: Account, forms: tuple[str, ...] = ()) -> Shielded | None:
         """What keeps this account from being closed, the strongest first.
@@ -77,7 +80,7 @@ class Protection:
         if account.id in self._glass_ids or not self._glass_names.isdisjoint(forms):
             text = f"{who} is a break-glass account: nothing closes it through Evict"
             return Shielded(by=Shield.BREAK_GLASS, sentence=text)
-        if self._own and (self._own in forms or self._own == account.dn.lower()):
+        if self._own_dn and (self._own in forms or self._own_dn == dn_key(account.dn)):
             text = f"{who} is the account that Evict itself works with"
             return Shielded(by=Shield.OURS, sentence=text)
         where = self._protected(account, forms)
@@ -92,7 +95,7 @@ class Protection:
             return "by its name in [protected]"
         if self._groups:
             for dn in account.groups:
-                if dn.lower() in self._groups or _common_name(dn).lower() in self._groups:
+                if dn_key(dn) in self._groups or _common_name(dn).lower() in self._groups:
                     return f"as a member of {dn}"
         return ""
 

@@ -112,3 +112,14 @@ def test_a_list_without_anybody_keeps_nobody_from_being_closed() -> None:
 def test_a_break_glass_entry_that_can_be_nobodys_is_not_passed_over() -> None:
     with pytest.raises(ConfigError, match="break_glass"):
         Protection(break_glass=["bo*"])
+
+
+def test_a_dn_protects_in_whichever_spelling_it_is_given() -> None:
+    dn = BOSS.groups[0]
+    spaced = dn.replace(",", " , ").replace("=", " = ").upper()
+    with pytest.raises(GuardRefused):
+        refuse_protected(BOSS, ids=(), names=(), groups=[spaced])
+    own = Protection(own_account=BOSS.dn.replace(",", ", "))
+    found = own.of(BOSS)
+    assert found is not None
+    assert found.by is Shield.OURS

@@ -9,6 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from evict.config.watch import WatchSection
+from evict.core.dn import dn_key
 from evict.core.presence import Presence, Sign
 
 
@@ -34,7 +35,7 @@ NOTHING = Memory()
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """What the estate takes for a sign. DNs are compared in lower case."""
+    """What the estate takes for a sign. DNs are compared in one spelling (`core.dn`)."""
 
     recognised: frozenset[Sign]
     units: tuple[str, ...] = ()
@@ -44,8 +45,8 @@ class Rules(Struct, frozen=True, kw_only=True):
 def rules_of(section: WatchSection) -> Rules:
     return Rules(
         recognised=frozenset(Sign(word) for word in section.recognise),
-        units=tuple(dn.strip().lower() for dn in section.leavers_units),
-        groups=frozenset(dn.strip().lower() for dn in section.leavers_groups),
+        units=tuple(map(dn_key, section.leavers_units)),
+        groups=frozenset(map(dn_key, section.leavers_groups)),
     )
 
 
@@ -109,9 +110,9 @@ def _was_reset(presence: Presence, memory: Memory) -> bool:
 
 def _is_below(dn: str, units: tuple[str, ...]) -> bool:
     """A comma inside a name is escaped (RFC 4514 section 2.4), so it cannot end a longer one."""
-    lower = dn.lower()
-    return any(lower.endswith("," + unit) and not lower.endswith("\\," + unit) for unit in units)
+    key = dn_key(dn) if units else ""
+    return any(key.endswith("," + unit) and not key.endswith("\\," + unit) for unit in units)
 
 
 def _is_in(groups: Collection[str], wanted: Collection[str]) -> bool:
-    return bool(wanted) and any(dn.lower() in wanted for dn in groups)
+    return bool(wanted) and any(dn_key(dn) in wanted for dn in groups)

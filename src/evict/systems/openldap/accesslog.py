@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from evict.config.watch import WatchSection
+from evict.core.dn import dn_key
 from evict.core.errors import RemoteProtocolError, Unsupported
 from evict.core.presence import Presence
 from evict.systems.base import Glimpse, PositionLost
@@ -129,7 +130,7 @@ class AccesslogWatch:
         groups = False
         for record in records:
             dn, entry = record.text("reqDN"), record.text("reqEntryUUID")
-            groups = groups or dn.lower() in self._reader.holding
+            groups = groups or dn_key(dn) in self._reader.holding
             if not is_below(dn, self._shape.base):
                 continue
             if record.text("reqType") == "delete":

@@ -22,6 +22,7 @@ from anyldap.protocols import pureldap
 from msgspec import Struct
 
 from evict.config.watch import WatchSection
+from evict.core.dn import dn_key
 from evict.core.errors import RemoteProtocolError, Unreachable, Unsupported
 from evict.core.presence import Presence
 from evict.systems.base import Glimpse, PositionLost
@@ -141,7 +142,7 @@ class SyncreplWatch:
         people = {e.text(ENTRY_UUID): e for e in told.entries if self._is_person(e)}
         for entry_id in people:
             self._deletions.lives(entry_id)
-        if any(entry.dn.lower() in self._reader.holding for entry in told.entries):
+        if any(dn_key(entry.dn) in self._reader.holding for entry in told.entries):
             members = await self._reader.members()
             for entry in await self._reader.by_dn(members):
                 people.setdefault(entry.text(ENTRY_UUID), entry)

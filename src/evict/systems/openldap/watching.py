@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from evict.config.watch import WatchSection
 from evict.core.account import Account
+from evict.core.dn import dn_key
 from evict.core.errors import AccessRefused, RemoteProtocolError, SystemFault
 from evict.core.presence import Presence
 from evict.systems.base import PositionLost
@@ -75,7 +76,7 @@ class Reader:
     """Reads records for a watch; keeps nothing but which groups are the leavers'.
 
     Attributes:
-        holding: DNs in lower case of the leavers' groups and of all groups in them, as they were
+        holding: DNs (`dn_key`) of the leavers' groups and of all groups in them, as they were
             when `members` was asked last: whoever joins one of them has left.
     """
 
@@ -83,7 +84,7 @@ class Reader:
         self.servers = servers
         self.shape = shape
         self.leavers_groups = rules.leavers_groups
-        self.holding = frozenset(dn.lower() for dn in rules.leavers_groups)
+        self.holding = frozenset(map(dn_key, rules.leavers_groups))
         self._known: set[bytes] = set()
 
     async def root(self, port: Port) -> Entry:
@@ -115,11 +116,11 @@ class Reader:
         for wanted in self.leavers_groups:
             level, read = {wanted}, set[str]()
             while level:
-                read |= {dn.lower() for dn in level}
+                read |= set(map(dn_key, level))
                 inside = [dn for group in sorted(level) for dn in await self._members(group)]
                 for dn in inside:
                     held.setdefault(dn.lower(), []).append(wanted)
-                level = await self._groups_among(dn for dn in inside if dn.lower() not in read)
+                level = await self._groups_among(dn for dn in inside if dn_key(dn) not in read)
             holding |= read
         self.holding = frozenset(holding)
         return held

@@ -14,8 +14,8 @@ from tests.unit.sources.watch.people import NOON, deleted, somebody
 ALL = rules_of(
     WatchSection(
         recognise=("disabled", "deleted", "moved", "expired", "password-reset"),
-        leavers_units=("OU=Leavers, DC=corp,DC=test".replace(" ", ""),),
-        leavers_groups=("CN=Gone,DC=corp,DC=test",),
+        leavers_units=("OU=Leavers, DC=corp,DC=test",),
+        leavers_groups=("CN = Gone, DC=corp,DC=test",),
     )
 )
 HOUR = timedelta(hours=1)

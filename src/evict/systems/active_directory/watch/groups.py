@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 import structlog
 from msgspec import Struct
 
+from evict.core.dn import dn_key
 from evict.systems.active_directory import reading
 from evict.systems.active_directory.controllers import sid_below
 from evict.systems.active_directory.watch.records import GROUPS
-from evict.systems.active_directory.watch.scope import dn_key
 from evict.systems.active_directory.watch.server import Server
 from evict.systems.ldap import filters
 from evict.systems.ldap.filters import Filter

@@ -4,19 +4,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from typing import Final
 
 from evict.config.watch import WatchSection
-
-_COMMA: Final = re.compile(r"\s*(?<!\\),\s*")
-_EQUALS: Final = re.compile(r"\s*=\s*", re.ASCII)
-
-
-def dn_key(dn: str) -> str:
-    """A form that is the same for two spellings of a name: case, spaces around separators."""
-    parts = _COMMA.split(dn.strip())
-    return ",".join(_EQUALS.sub("=", part, count=1) for part in parts).lower()
+from evict.core.dn import dn_key
 
 
 class Scope:

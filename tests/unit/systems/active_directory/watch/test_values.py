@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evict.config.watch import WatchSection
+from evict.core.dn import dn_key
 from evict.systems.active_directory.controllers import Domain
 from evict.systems.active_directory.watch import dirsync, position, records
 from evict.systems.active_directory.watch.dirsync import Synced
 from evict.systems.active_directory.watch.notification import Allowance
 from evict.systems.active_directory.watch.position import Position
-from evict.systems.active_directory.watch.scope import Scope, dn_key
+from evict.systems.active_directory.watch.scope import Scope
 from evict.systems.base import PositionLost
 from evict.systems.ldap.messages import Entry, Malformed
 
