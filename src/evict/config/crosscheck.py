@@ -52,7 +52,7 @@ def find(config: Config) -> Iterator[Problem]:
     yield from _names(config)
     yield from _files(config, ())
     yield from _directory(config)
-    yield from find_in_watch(config.watch)
+    yield from find_in_watch(config.watch, config.directory)
     yield from find_in_guard(config.guard)
     yield from find_in_notify(config.notify)
     if config.notify.mail is not None:

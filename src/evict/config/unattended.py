@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evict.config.guard import GuardSection
+from evict.config.model import DirectorySection
 from evict.config.problems import Key, Problem
 from evict.config.watch import WatchSection
+from evict.core.dn import dn_key
 from evict.core.errors import ConfigError
 from evict.core.guard import Protection
 
 
-def find_in_watch(section: WatchSection) -> Iterator[Problem]:
+def find_in_watch(section: WatchSection, directory: DirectorySection) -> Iterator[Problem]:
     """A place that no sign looks at is a mistake."""
+    if directory.product == "openldap":
+        yield from _elsewhere(section, directory.base_dn)
     places: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("leavers_units", section.leavers_units),
         ("leavers_groups", section.leavers_groups),
@@ -27,6 +31,14 @@ def find_in_watch(section: WatchSection) -> Iterator[Problem]:
     if named and "moved" not in section.recognise:
         text = 'leavers_units or leavers_groups is set: expected "moved" among them'
         yield Problem(key=("watch", "recognise"), text=text)
+
+
+def _elsewhere(section: WatchSection, base_dn: str) -> Iterator[Problem]:
+    """A domain is watched whole; of OpenLDAP only what lies below the base."""
+    for number, dn in enumerate(section.leavers_units):
+        if not dn_key(dn).endswith(f",{dn_key(base_dn)}"):
+            text = f"expected a DN below directory.base_dn, {base_dn}: elsewhere nothing is seen"
+            yield Problem(key=("watch", "leavers_units", number), text=text)
 
 
 def find_in_guard(section: GuardSection) -> Iterator[Problem]:

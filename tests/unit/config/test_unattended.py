@@ -8,6 +8,8 @@ import pytest
 from evict.core.errors import ConfigError
 from tests.unit.config.test_load import DIRECTORY, loaded, refusal
 
+OPENLDAP = DIRECTORY.replace("svc@corp.test", "cn=svc,dc=corp") + 'product = "openldap"\n'
+
 
 @pytest.mark.parametrize(
     ("section", "what"),
@@ -32,3 +34,12 @@ def test_a_leavers_unit_needs_no_other_setting(tmp_path: Path) -> None:
     assert "moved" in config.watch.recognise
     with pytest.raises(ConfigError):
         loaded(tmp_path, DIRECTORY + '[watch]\nleavers_unit = ["OU=L,DC=corp"]\n')
+
+
+def test_a_leavers_unit_outside_of_an_openldap_base_would_never_be_seen(tmp_path: Path) -> None:
+    def text(unit: str) -> str:
+        return f'{OPENLDAP}[watch]\nleavers_units = ["{unit}"]\n'
+
+    inside = "ou=Left, DC=corp,DC=test"
+    assert loaded(tmp_path, text(inside)).watch.leavers_units == (inside,)
+    assert "watch.leavers_units" in refusal(tmp_path, text("ou=Left,DC=other"))
