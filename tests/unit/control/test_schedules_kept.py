@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -14,7 +15,11 @@ from msgspec import structs
 from evict.config.model import Protected
 from evict.control import api
 from evict.control.guard.held import HeldKind
+from evict.control.notices.news import News
+from evict.control.orders.revoking import Closing, Revoking
+from evict.core.account import Account
 from evict.sources.instant import spoken
+from evict.systems.active_directory.connector import ActiveDirectory
 from tests.contract.fake_controller import Fault
 from tests.fault.control.town import UPN, Town, town
 from tests.unit.control.desk import LATER, desk, line
@@ -67,3 +72,35 @@ async def test_more_than_the_most_by_orders_at_one_moment_is_moved_cancelled_and
         at.clock.go(hours=2)
         await at.emptied()
         assert await at.entries() == 2
+
+
+async def test_an_order_that_trips_over_a_fault_of_ours_is_told_and_holds_up_no_other(
+    place: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, read = Revoking.close, ActiveDirectory.read
+
+    async def trip(self: Revoking, accounts: Sequence[Account], **order: Any) -> Closing:
+        if accounts[0].sam == "bob":
+            raise RuntimeError("a fault")
+        return await close(self, accounts, **order)
+
+    async def trip_too(self: ActiveDirectory, account_id: str) -> Account:
+        if account_id == leaver(place):
+            raise RuntimeError("a fault")
+        return await read(self, account_id)
+
+    (carol,) = add(place, "carol")
+    async with desk(place) as at:
+        told: list[News] = []
+        object.__setattr__(at.service._parts, "tell", told.append)
+        await at.order(line(UPN, LATER))
+        await at.order(line("carol", LATER), request="r2")
+        monkeypatch.setattr(Revoking, "close", trip)
+        monkeypatch.setattr(ActiveDirectory, "read", trip_too)
+        at.clock.go(hours=1)
+        await at.closed(carol)
+        assert at.standing(leaver(place)) is None
+        assert any("cannot be carried out" in news.subject for news in told)
+        monkeypatch.undo()
+        await at.closed(leaver(place))
+        await at.emptied()

@@ -23,7 +23,7 @@ from evict.control.parts import Parts
 from evict.control.schedule.schedules import Schedule, Schedules
 from evict.core.access import Asker, Role
 from evict.core.account import Account
-from evict.core.errors import AuditNotWritten, EvictError, Retry, UsageError
+from evict.core.errors import AuditNotWritten, Bug, EvictError, Retry, UsageError
 
 GLANCE_S: Final = 0.5
 READ_S: Final = 2.0
@@ -124,7 +124,12 @@ class Scheduling:
         for schedule in due:
             groups.setdefault(_together(schedule), []).append(schedule)
         for group in groups.values():
-            wrong = await self._close(group, fresh)
+            try:
+                wrong = await self._close(group, fresh)
+            except Exception as error:  # ours: it comes again, and the others have their turn
+                log.exception("schedule.fault", number=len(group))
+                self._failed(group, Bug(f"a fault of Evict's own: {type(error).__name__}"))
+                continue
             if wrong is None:
                 continue
             if len(group) == 1 or wrong.retry is Retry.LATER:
@@ -153,8 +158,8 @@ class Scheduling:
         if late:
             await asyncio.wait(late)
         for task in reading:
-            if not task.cancelled():
-                task.result()
+            if not task.cancelled() and (fault := task.exception()) is not None:
+                log.error("schedule.fault", exc_info=fault)
         return found
 
     async def _close(
