@@ -11,9 +11,11 @@ import pytest
 
 from evict.config.guard import GuardSection
 from evict.control import api
+from evict.control.orders.reinstating import Reinstating
+from evict.control.progress import Committed
 from evict.control.service import ControlService
 from evict.core.access import Asker
-from evict.core.errors import AuditNotWritten, ExitCode
+from evict.core.errors import AuditNotWritten, Bug, ExitCode
 from tests.fault.control.answers import (
     CORP,
     ERIKA,
@@ -119,4 +121,26 @@ async def test_a_permit_of_which_nothing_came_is_there_still(place: Town) -> Non
             await reinstate(service, ERIKA, "b2")
         assert not place.enabled
         replace(service, note=before)
+        assert (await reinstate(service, ERIKA, "b3"))[0] is ExitCode.OK
+
+
+async def test_a_fault_of_ours_in_the_middle_is_told_and_what_was_opened_is_closed_again(
+    place: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(place, GuardSection(approvers=2))
+    append = Reinstating._append
+
+    async def trip(*_: object) -> Committed:
+        raise RuntimeError("a fault")
+
+    async with place.serving() as service:
+        await place.revoke(service)
+        name = await permitted(service)
+        monkeypatch.setattr(Reinstating, "_append", trip)
+        with pytest.raises(Bug):
+            await reinstate(service, ERIKA, "b2")
+        await service.settle()
+        assert not is_enabled(place, NAME)
+        assert [row["id"] for row in await held(service)] == [name]
+        monkeypatch.setattr(Reinstating, "_append", append)
         assert (await reinstate(service, ERIKA, "b3"))[0] is ExitCode.OK

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from msgspec import structs
 
 from evict.control import api, views
@@ -21,12 +22,14 @@ from evict.control.parts import Parts
 from evict.control.progress import Committed, Named, Note
 from evict.core.access import Asker
 from evict.core.account import Account
-from evict.core.errors import EvictError, ExitCode, LedgerConflict, UsageError
+from evict.core.errors import Bug, EvictError, ExitCode, LedgerConflict, UsageError
 from evict.core.measure import BeforeImage
 from evict.core.revocation import Kind, Standing
 from evict.ledger.order import How, Receipt
 
 _AGENT_PATIENCE_S = 5.0
+
+log = structlog.get_logger()
 
 
 class Reinstating:
@@ -100,6 +103,10 @@ class Reinstating:
         except EvictError as error:
             await self._came_to_nothing(account, standing, permit)
             tell(error)
+        except Exception as error:
+            log.exception("reinstate.fault")
+            await self._came_to_nothing(account, standing, permit)
+            tell(Bug(f"a fault of Evict's own: {type(error).__name__}; see the log"))
         finally:
             tell(None)
 
