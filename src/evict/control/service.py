@@ -227,7 +227,7 @@ class ControlService:
             waiting = []
             for entry in left:
                 try:
-                    account = await self._parts.systems.directory.read(entry.body.account)
+                    account = await self._parts.orders.account_of(entry)
                     self._revoking.start(account, Receipt(how=How.STANDING, entry=entry))
                 except AccountUnknown:
                     log.warning("case.account_gone", seq=entry.body.seq)

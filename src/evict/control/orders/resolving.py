@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import structlog
 from msgspec import Struct
 
 from evict.control.progress import Refused
@@ -13,8 +14,10 @@ from evict.control.systems import Systems
 from evict.core.account import Account
 from evict.core.errors import AccountAmbiguous, AccountUnknown, EvictError
 from evict.core.names import login_forms, try_canonical
-from evict.core.revocation import Kind, Personal
+from evict.core.revocation import Entry, Kind, Personal
 from evict.ledger.order import LedgerOrder
+
+log = structlog.get_logger()
 
 AT_ONCE = 16
 """Questions that one order puts to the directory side by side."""
@@ -70,6 +73,23 @@ class Orders:
         except AccountAmbiguous:
             return True
 
+    async def account_of(self, entry: Entry) -> Account:
+        """Read afresh; where the directory has it no more, as it was when it was ordered.
+
+        Whoever was deleted meanwhile has sessions elsewhere that live on.
+
+        Raises:
+            AccountUnknown: its names were erased from the ledger, too.
+            SystemFault: the directory does not answer.
+        """
+        try:
+            return await self._systems.directory.read(entry.body.account)
+        except AccountUnknown:
+            if entry.personal is None:
+                raise
+            log.warning("case.account_gone", seq=entry.body.seq)
+            return _as_ordered(entry.body.account, entry.personal)
+
     async def ledger_order(
         self, kind: Kind, account: Account, *, request: str, actor: str, reason: str
     ) -> LedgerOrder:
@@ -87,3 +107,18 @@ class Orders:
                 sam=account.sam,
             ),
         )
+
+
+def _as_ordered(account: str, personal: Personal) -> Account:
+    before = [form.partition("\\")[0] for form in personal.forms if "\\" in form]
+    return Account(
+        id=account,
+        directory=personal.directory,
+        dn="",
+        sam=personal.sam,
+        upn=personal.label,
+        domain=next((name for name in before if "." not in name), ""),
+        dns_domain=next((name for name in before if "." in name), ""),
+        addresses=tuple(form for form in personal.forms if "@" in form),
+        enabled=False,
+    )

@@ -185,7 +185,7 @@ class Staying:
         rest = await self._rests.get(account)
         if rest is None or rest.generation != standing.generation:
             # Nothing is known of its rest: the case is run once more, without a word.
-            found = await self._parts.systems.directory.read(account)
+            found = await self._parts.orders.account_of(entry)
             return _Needed(account=found, entry=entry)
         now = datetime.now(UTC)
         look = await self._lookback.look(entry, rest, now)
