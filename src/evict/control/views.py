@@ -86,6 +86,7 @@ async def plan(
         forms=systems.forms(account),
         hold_queue=hold_queue,
         allow_bounce=allow_bounce,
+        shown=True,
     )
     connectors = {c.name: c for c in systems.all}
     seen: list[Observation]

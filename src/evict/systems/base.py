@@ -33,6 +33,7 @@ class Order(Struct, frozen=True, kw_only=True):
         forms: the account's canonical login forms.
         hold_queue: whether queued mail is to be held.
         allow_bounce: whether a measure may be taken that makes mail to the leaver bounce.
+        shown: it is only shown what would be done, so a look takes the time that it needs.
     """
 
     generation: int
@@ -40,6 +41,7 @@ class Order(Struct, frozen=True, kw_only=True):
     forms: tuple[str, ...]
     hold_queue: bool = False
     allow_bounce: bool = False
+    shown: bool = False
 
 
 class Passwords(Struct, frozen=True, kw_only=True):

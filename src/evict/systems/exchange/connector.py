@@ -111,7 +111,7 @@ class ExchangeConnector:
         if mine is None:
             fact = "the account has no mailbox here"
             return Observation(system=self.name, expectations=(), facts=(fact,), state=Inventory())
-        wait_s = None if order is None else _SEARCH_WAITED_S
+        wait_s = None if order is None or order.shown else _SEARCH_WAITED_S
         seen, found, logs = await asyncio.gather(
             self._reader.read(mine, moves=self._section.may_move, wipes=self._section.wipe_account),
             self._elsewhere.of(account.id, mine, wait_s=wait_s),
