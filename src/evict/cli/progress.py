@@ -88,8 +88,8 @@ class ProgressView:
             case told.MeasureDone():
                 effect = event.effect
                 detail = f": {effect.detail}" if effect.detail else ""
-                at = f"{self._label(event)} {event.ms:8.1f} ms"
-                return f"{at}  {effect.measure} {effect.kind}{detail}"
+                ms = " " * 11 if event.ms is None else f"{event.ms:8.1f} ms"
+                return f"{self._label(event)} {ms}  {effect.measure} {effect.kind}{detail}"
             case told.Note():
                 return f"{self._label(event)}              {event.text}"
             case told.Refused():

@@ -39,11 +39,11 @@ class Refusing(Struct, frozen=True, kw_only=True, tag="refusing"):
 
 
 class MeasureDone(Struct, frozen=True, kw_only=True, tag="measure"):
-    """One measure came to something, `ms` after the commit."""
+    """One measure came to something, `ms` after the commit; None where that is still to come."""
 
     account: str
     effect: Effect
-    ms: float
+    ms: float | None
 
 
 class DoorJudged(Struct, frozen=True, kw_only=True, tag="door"):

@@ -69,7 +69,7 @@ class Reinstatement:
         for image in reversed(self._images):
             effect = await self._undo(image)
             self.effects.append(effect)
-            yield MeasureDone(account=self._account.id, effect=effect, ms=0.0)
+            yield MeasureDone(account=self._account.id, effect=effect, ms=None)
 
     async def _undo(self, image: BeforeImage) -> Effect:
         try:
