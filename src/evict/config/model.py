@@ -318,7 +318,7 @@ class PostfixHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Path | None,
         Meta(
             description="Policy-delegation socket inside Postfix's chroot.",
-            examples=["/var/spool/postfix/private/evict"],
+            examples=["/var/spool/postfix/evict/policy"],
             extra=_SHOWN,
         ),
     ] = None
