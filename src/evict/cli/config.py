@@ -41,6 +41,8 @@ def check(
     settled = load(config)
     systems = [settled.directory.name]
     systems += [s.name for s in settled.dovecot] + [s.name for s in settled.postfix]
+    systems += [s.name for s in settled.exchange]
+    systems += [s.name for s in settled.sogo] + [s.name for s in settled.roundcube]
     files = sorted(set(_secret_files(settled))) if secrets else []
     wrong = [text for file in files if (text := _unreadable(file))]
     if wrong:

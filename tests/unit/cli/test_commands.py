@@ -131,7 +131,7 @@ def test_the_example_checks_and_shows(tmp_path: Path) -> None:
     done = evict("config", "check", "--config", file, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (
         0,
-        "the configuration is sound: directory, dovecot, postfix\n",
+        "the configuration is sound: directory, dovecot, postfix, exchange, sogo, roundcube\n",
     )
     shown = evict("config", "show", "--config", file, cwd=tmp_path)
     assert 'password_file = "/etc/evict/directory.password"' in shown.stdout
