@@ -19,7 +19,7 @@ from evict.cli.demo.plain import lines, plain_disable
 from evict.cli.demo.revocation import Revoked, revoke
 from evict.cli.story import door_name, write_summary
 from evict.core.endpoint import Endpoint, Tls
-from evict.core.errors import ExitCode
+from evict.core.errors import ExitCode, UsageError
 from evict.lab.estate.layout import (
     DOMAIN,
     FRONT_NAME,
@@ -33,6 +33,7 @@ from evict.lab.estate.people import people
 
 app = App(name="demo")
 
+_VERSIONS: Final = ("2013", "2016", "2019", "SE")
 _BYSTANDERS: Final = slice(2, 8)
 _BYSTANDER_PAUSE_S: Final = 0.5
 _OTHER_WORDS: Final = (
@@ -56,6 +57,8 @@ def demo(
     build
         Folder for the evidence and `summary.json`.
     """
+    if version not in _VERSIONS:
+        raise UsageError(f"the demo tells its story of {', '.join(_VERSIONS)}, not of {version!r}")
     build.mkdir(parents=True, exist_ok=True)
     folder = (build / "lab").resolve()
     shutil.rmtree(folder, ignore_errors=True)  # the ledger of an earlier run goes with it

@@ -47,7 +47,7 @@ def lab(
     version
         2010, 2013, 2016, 2019 or SE.
     people
-        How many, sixty at most.
+        How many, from seven to sixty.
     serve
         Run `evict serve` beside it.
     hook

@@ -24,6 +24,8 @@ from evict.lab.model.predict import predict
 from evict.lab.model.words import ModelError
 
 _OUTSIDE: Final = "somebody@outside.example"
+_FEWEST: Final = 7
+"""Who leaves, and who has a right that leads to or from them: see `story`."""
 _TICK_S: Final = 0.25
 """Longest wait between two looks at what fell due."""
 
@@ -32,7 +34,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """What kind of organisation.
 
     Attributes:
-        people: sixty at most.
+        people: seven at least, who have something to do with each other; sixty at most.
         hook: the balancer asks Evict's hook, and refuses where nobody answers.
     """
 
@@ -49,6 +51,8 @@ class Lab:
         self.options = options
         self.clock = LabClock()
         self._service_password = secrets.token_urlsafe(18)
+        if not _FEWEST <= options.people <= len(people()):
+            raise UsageError(f"the lab has {_FEWEST} to {len(people())} people")
         try:
             self.model: Organisation = organisation(
                 options.version, options.people, layout, self.clock, self._service_password
@@ -100,6 +104,8 @@ class Lab:
             case control.Enable():
                 self.model.directory.enable(command.name)
             case control.Deliver():
+                if self.model.find_mailbox(command.to) is None:
+                    raise UsageError(f"nobody here has a mailbox as {command.to!r}")
                 self.model.deliver(_OUTSIDE, command.to, command.subject, command.body)
 
     def _status(self) -> dict[str, Any]:
