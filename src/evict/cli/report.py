@@ -28,7 +28,7 @@ def print_report(console: Console, report: CaseReport) -> None:
     console.print(_doors(report.doors))
     for verdict in report.doors:
         if word(verdict, final=True) not in ("shut", "outside") and verdict.why:
-            console.print(Text(f"  {verdict.door.name}: {verdict.why}"))
+            console.print(Text(f"  {verdict.door.name}: {_why(verdict)}"))
     for effect in report.effects:
         if effect.kind not in (EffectKind.DONE, EffectKind.UNCHANGED):
             console.print(Text(f"  {effect.measure}: {effect.kind}: {effect.detail}", style="red"))
@@ -43,15 +43,22 @@ def conclude(talk: Console, report: CaseReport) -> None:
     """Say on stderr, in whole sentences, why a case did not end well and what to do next."""
     if report.exit_code is ExitCode.OK:
         return
+    left = [v for v in report.doors if v.nature.provable and v.judgement is not Judgement.SHUT]
     reasons = report.failures or tuple(
-        f"{v.door.name}: {word(v, final=True)}: {v.why}"
-        for v in report.doors
-        if v.nature.provable and v.judgement is not Judgement.SHUT
+        f"{v.door.name}: {word(v, final=True)}: {_why(v)}" for v in left
     )
     for reason in reasons:
         talk.print(Text(f"evict: {report.label}: {reason}"), soft_wrap=True)
     advice = f"`evict revoke {report.label}` looks again and finishes what is left"
+    if left and not report.failures and all(v.judgement is Judgement.BOUNDED for v in left):
+        advice = "what is bounded ends by itself, and no command ends it sooner"
     talk.print(Text(f"evict: {report.label}: not all is proven shut; {advice}"), soft_wrap=True)
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.until is None:
+        return verdict.why
+    return f"{verdict.why}; it ends by itself, at the latest {verdict.until:%F %T} UTC"
 
 
 def _doors(doors: tuple[Verdict, ...]) -> Table:
