@@ -128,7 +128,9 @@ def restore(
     inspect(source)
     stands = target.exists() or mark_path(target).exists()
     if stands and not replace:
-        raise UsageError(f"there is a ledger at {target}: it is replaced only when told so")
+        raise UsageError(
+            f"there is a ledger at {target}: with --replace it is kept beside, and replaced"
+        )
     if stands:
         _refuse_in_use(target)
     partial = target.with_name(target.name + ".partial")

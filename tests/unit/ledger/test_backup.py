@@ -90,7 +90,7 @@ def test_nothing_is_appended_to_a_ledger_that_is_not_adopted(copy: Path) -> None
 
 
 def test_a_ledger_is_replaced_only_when_told_and_then_kept_beside(path: Path, copy: Path) -> None:
-    with pytest.raises(UsageError, match="only when told"):
+    with pytest.raises(UsageError, match="with --replace it is kept"):
         restore(copy, path)
     kept = restore(copy, path, replace=True)
     assert kept is not None
