@@ -33,7 +33,7 @@ _FIELDS: Final = {
 }
 
 
-def _never(_data: bytes) -> None:
+def _never(_data: bytes, _key: bytes) -> None:
     """All questions are the parser's."""
 
 
@@ -90,7 +90,8 @@ class Conversation:
     def receive(self, data: bytes) -> bytes:
         """Take what came; give the answers to all whole requests in it, in order."""
         if self._between:
-            meant = self._known.get(sha256(data).digest()) or self._learn(data)
+            key = sha256(data).digest()
+            meant = self._known.get(key) or self._learn(data, key)
             if meant is not None:
                 return self._decide(meant)
         if self.ended:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from evict.config.forward_auth import ForwardAuthHook
 from evict.systems.forward_auth.bindings import Bindings
 from evict.systems.forward_auth.conversation import Conversation
+from evict.systems.forward_auth.credentials import CookieReader
 from evict.systems.forward_auth.hook import conversations
 from evict.systems.forward_auth.products import SOGO
 from tests.unit.agent.fakes import Chain, push
@@ -62,6 +63,48 @@ FIRST = st.sampled_from(
 ENDS = st.sampled_from(
     [b"\r\n\r\n", b"\n\n", b"\r\n", b"\r\n\r\nGET /auth HTTP/1.1\r\n\r\n", b"\r\r\n\r\n"]
 )
+
+
+CRUMBS = st.lists(
+    st.sampled_from(
+        [
+            b"a_b",
+            b"A_B",
+            b"a.b",
+            b"a b",
+            b"a[b",
+            b"xa_b",
+            b"a_bx",
+            b"a_b\0x",
+            b"=",
+            b";",
+            b" ",
+            b"\t",
+            b"v",
+            b"a_b=good",
+        ]
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(header=CRUMBS)
+@settings(max_examples=2000, deadline=None)
+def test_a_cookie_found_at_once_is_the_one_that_reading_every_part_finds(header: bytes) -> None:
+    """An escape anywhere has every part read."""
+    reader = CookieReader("a_b")
+    assert reader.find(header) == reader.find(b"%=;" + header)
+
+
+@pytest.mark.parametrize("front", FRONTS)
+@pytest.mark.parametrize("name", [b"Cookie", b"authorization", b"X-Original_URI", b"Upgrade"])
+def test_a_question_that_is_not_plain_is_left_to_the_parser(front: str, name: bytes) -> None:
+    quick, _ = pair(front)
+    plain = b"GET /auth HTTP/1.1\r\nAuthorization: x\r\nCookie: y\r\n"
+    key = b"digest"
+    assert (quick._learn(plain + b"\r\n", key) is None, len(quick._known)) == (False, 1)
+    if front == "nginx" or name != b"X-Original_URI":
+        assert quick._learn(plain + name + b": z\r\n\r\n", key) is None
 
 
 def pair(front: str) -> tuple[Conversation, Conversation]:
