@@ -15,8 +15,9 @@ from typing import Final, Protocol, cast
 from evict.core.errors import ConfigError
 
 BACKLOG: Final = 1024
-FEW: Final = 8
-"""Open connections up to which each question is answered in the callback that brought it."""
+FEW: Final = 16
+"""Open connections up to which each question is answered in the callback that brought it: behind a
+front, 16 bring three a turn, and a look at the feed for each costs less than the turn."""
 
 
 class Conversation(Protocol):
