@@ -78,6 +78,18 @@ async def test_whoever_is_closed_reaches_nothing_under_any_spelling(
 
 
 @pytest.mark.parametrize("kind", FRONTS)
+async def test_over_a_socket_file_it_is_the_same(kind: str, tmp_path: Path) -> None:
+    listen = str(tmp_path / "ask.sock")
+    async with standing(kind, SOGO, HOST[kind], tmp_path, listen=listen) as stand:
+        assert await reached(stand) == {}
+        assert await refused(stand) == []
+        await stand.listener.stop()
+        before = len(stand.origin.seen)
+        status, _ = await stand.get("/SOGo/so/in", f"Cookie: {corpus.BYSTANDER}")
+        assert (status in (500, 502), len(stand.origin.seen)) == (True, before)
+
+
+@pytest.mark.parametrize("kind", FRONTS)
 async def test_without_the_hook_the_corpus_reaches_the_origin(kind: str, tmp_path: Path) -> None:
     """The corpus can tell: an answerer that lets everybody through is seen."""
     async with standing(kind, SOGO, HOST[kind], tmp_path, closed=False) as stand:

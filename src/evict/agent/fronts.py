@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evict.agent.deputy import Deputy
-from evict.agent.hooks import Hook, Listener, TcpAddress
+from evict.agent.hooks import Hook, Listener, TcpAddress, address_of
 from evict.agent.replica import Replica
 from evict.config.forward_auth import ForwardAuthHook
 from evict.config.fronts import Front, fronts
@@ -73,9 +73,8 @@ class Parts:
         decide = self._replica.decide
         product = product_of(front.kind, front.path)
         converse = forward_auth.conversations(decide, bindings, settings, product)
-        self.hooks.append(
-            Listener(front.name, [TcpAddress(settings.listen)], converse, self._drain)
-        )
+        address = address_of(settings.listen, group=settings.socket_group)
+        self.hooks.append(Listener(front.name, [address], converse, self._drain))
         if settings.login_listen is not None:
             self.hooks.append(
                 forward_auth.login_carrier(

@@ -117,6 +117,11 @@ class UnixAddress:
         return str(self._path)
 
 
+def address_of(text: str, *, group: str | None = None) -> Address:
+    """Of `host:port`, or of a socket file's path."""
+    return UnixAddress(Path(text), group=group) if text.startswith("/") else TcpAddress(text)
+
+
 def _group_id(group: str) -> int:
     try:
         return grp.getgrnam(group).gr_gid

@@ -26,6 +26,8 @@ from evict.config.unattended import find_in_guard, find_in_watch
 
 _USERNAME_FORMAT: Final = re.compile(r"(?:[^%]|%L?[und])+")
 _SYSTEM_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_SOCKET_FILE: Final = re.compile(r"(?:/[0-9A-Za-z._-]+)+")
+_ASK_FILES: Final = ("nginx", "caddy")
 LDAPS_PORT: Final = 636
 
 
@@ -182,7 +184,14 @@ def _front(hook: ForwardAuthHook | None, pushed: HaproxyHook | None, key: Key) -
         yield from _address(pushed.runtime, (*key, "haproxy", "runtime"))
     if hook is None:
         return
-    yield from _address(hook.listen, (*key, "hook", "listen"))
+    if not hook.listen.startswith("/"):
+        yield from _address(hook.listen, (*key, "hook", "listen"))
+    elif hook.front not in _ASK_FILES:
+        text = f"expected host:port: {hook.front} is told of no socket file"
+        yield Problem(key=(*key, "hook", "listen"), text=text)
+    elif not _SOCKET_FILE.fullmatch(hook.listen):
+        text = "expected a path of letters, digits, '.', '_' and '-': it is pasted into the front's"
+        yield Problem(key=(*key, "hook", "listen"), text=f"{text} configuration")
     if hook.login_listen is not None:
         yield from _address(hook.login_listen, (*key, "hook", "login_listen"))
         if hook.login_upstream is None:

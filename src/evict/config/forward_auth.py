@@ -12,8 +12,20 @@ class ForwardAuthHook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The balancer or reverse proxy in front asks the agent before each request (auth_request)."""
 
     listen: Annotated[
-        str, Meta(description="host:port of the sub-request.", examples=["127.0.0.1:4003"])
+        str,
+        Meta(
+            description="host:port of the sub-request, or the path of a socket file, over which"
+            " nginx and Caddy on the same host ask at less cost.",
+            examples=["127.0.0.1:4003"],
+        ),
     ]
+    socket_group: Annotated[
+        str | None,
+        Meta(
+            description="Group that may connect to the socket file (the front's).",
+            examples=["www-data"],
+        ),
+    ] = None
     front: Annotated[
         str,
         Meta(

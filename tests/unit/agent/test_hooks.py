@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evict.agent.doctor import PauseSocket
-from evict.agent.hooks import FEW, Listener, TcpAddress, UnixAddress
+from evict.agent.hooks import FEW, Listener, TcpAddress, UnixAddress, address_of
 from evict.core.errors import ConfigError
 from evict.systems.postfix.policy import LET_IN, REFUSE, Conversation
 
@@ -39,6 +39,14 @@ def nothing_new() -> None:
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, login: bytes) -> bytes:
     writer.write(QUESTION % login)
     return await reader.readuntil(b"\n\n")
+
+
+@pytest.mark.parametrize("group", [None, grp.getgrgid(os.getgid()).gr_name])
+def test_where_to_listen_may_be_a_socket_file(group: str | None, tmp_path: Path) -> None:
+    address = address_of(str(tmp_path / "s"), group=group)
+    address.bind().close()
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == (0o660 if group else 0o600)
+    assert isinstance(address_of("127.0.0.1:0"), TcpAddress)
 
 
 async def test_it_answers_on_every_address_and_stop_drops_everybody(tmp_path: Path) -> None:

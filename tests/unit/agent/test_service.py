@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evict.agent.service import run_agent
+from evict.config.forward_auth import ForwardAuthHook
 from evict.config.model import (
     Agent,
     Config,
@@ -19,15 +20,18 @@ from evict.config.model import (
     PostfixHook,
     PostfixSection,
 )
+from evict.config.roundcube import RoundcubeSection
 from evict.core.errors import ConfigError
 from evict.ledger.feed import Hello
 from evict.systems.dovecot import policy as dovecot
+from evict.systems.forward_auth import answers as forward_auth
 from evict.systems.postfix import policy as postfix
 from tests.unit.agent.fakes import Chain, FakeControl, push
 from tests.unit.agent.test_hooks import QUESTION, free_port
 from tests.unit.systems.dovecot.fake_doveadm import KEY as DOVEADM_KEY
 from tests.unit.systems.dovecot.fake_doveadm import FakeDoveadm
 from tests.unit.systems.dovecot.test_policy import KEY, question
+from tests.unit.systems.forward_auth.fakes import basic
 
 HOST = "127.91.13.1"
 
@@ -38,6 +42,7 @@ class Estate:
     def __init__(self, folder: Path, doveadm_url: str) -> None:
         self.port = free_port()
         self.postfix = folder / "postfix"
+        self.front = folder / "front"
         for name, key in (("doveadm.key", DOVEADM_KEY), ("policy.key", KEY)):
             (folder / name).write_text(key + "\n")
             (folder / name).chmod(0o600)
@@ -59,6 +64,9 @@ class Estate:
                 ),
             ),
             postfix=(PostfixSection(host="mail", hook=PostfixHook(unix_socket=self.postfix)),),
+            roundcube=(
+                RoundcubeSection(url="http://mail/", hook=ForwardAuthHook(listen=str(self.front))),
+            ),
         )
 
     async def ask_dovecot(self, login: str) -> bytes:
@@ -72,6 +80,13 @@ class Estate:
         reader, writer = await asyncio.open_unix_connection(str(self.postfix))
         writer.write(QUESTION % login)
         answer = await reader.readuntil(b"\n\n")
+        writer.close()
+        return answer
+
+    async def ask_front(self, login: str) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(self.front))
+        writer.write(f"GET /auth HTTP/1.1\r\nAuthorization: {basic(login)[1]}\r\n\r\n".encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
         writer.close()
         return answer
 
@@ -94,11 +109,12 @@ async def test_from_refusing_everybody_to_a_leaver_who_is_cut(tmp_path: Path) ->
     async with FakeDoveadm("127.91.13.2") as server, agent(tmp_path, server) as estate:
         assert await estate.ask_dovecot("bob") == dovecot.NOT_NOW
         assert await estate.ask_postfix(b"bob") == postfix.NOT_NOW
+        assert await estate.ask_front("bob") == forward_auth.NOT_NOW
         async with FakeControl(estate.config.control.feed, chain.snapshot()) as control:
             await control.acknowledged(0)
             hello = control.said[0]
             assert isinstance(hello, Hello)
-            assert hello.hooks == ("dovecot", "postfix")
+            assert hello.hooks == ("dovecot", "postfix", "roundcube")
             assert await estate.ask_dovecot("alice") == dovecot.LET_IN
             server.sessions = [("alice", "imap"), ("alice+x", "managesieve"), ("bob", "imap")]
             control.push(push(chain.revoke("id-1", "alice")))
@@ -108,6 +124,8 @@ async def test_from_refusing_everybody_to_a_leaver_who_is_cut(tmp_path: Path) ->
         assert await estate.ask_dovecot("alice*boss") == dovecot.REFUSE
         assert await estate.ask_dovecot("bob*boss") == dovecot.LET_IN
         assert await estate.ask_postfix(b"ALICE") == postfix.REFUSE
+        assert await estate.ask_front("Alice") == forward_auth.REFUSE
+        assert await estate.ask_front("bob") == forward_auth.let_in("bob")
         assert await estate.ask_postfix(b"bob") == postfix.LET_IN
 
 

@@ -24,6 +24,7 @@ doveadm_url = "http://127.0.0.1:8080/doveadm/v1"
 api_key_file = "doveadm.key"
 host = "mail.corp.test"
 """
+FRONT = "[[roundcube]]\nurl = 'https://mail.corp.test/'\n[roundcube.hook]\n"
 POSTFIX = """
 [[postfix]]
 host = "mail.corp.test"
@@ -122,6 +123,11 @@ WRONG = {
         DOVECOT + "[dovecot.hook]\nlisten = '4001'\napi_key_file = 'k'",
         "dovecot[0].hook.listen: expected host:port",
     ),
+    "no socket file": (
+        FRONT + "listen = '/run/ask'\nfront = 'traefik'",
+        "roundcube[0].hook.listen: expected host:port: traefik is told of no socket file",
+    ),
+    "odd socket file": (FRONT + "listen = '/run/a;b'", "hook.listen: expected a path of letters"),
     "url": (DOVECOT.replace("http://", "http://u:p@"), "without a user or password"),
     "format": (DOVECOT + "username_format = '%{user}'", "Evict would know nobody"),
     "separator": (

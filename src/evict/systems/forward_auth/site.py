@@ -45,6 +45,11 @@ class Site(Struct, frozen=True, kw_only=True):
         return settle(self.product, self.settings)
 
     @property
+    def over_file(self) -> bool:
+        """Whether the front asks over a socket file."""
+        return self.settings.listen.startswith("/")
+
+    @property
     def lends(self) -> bool:
         """Whether a connection to the server may carry one person's request after another's.
 

@@ -29,7 +29,7 @@ def caddy(site: Site) -> str:
         "host": site.host,
         "paths": " ".join(_caddy_paths(product)),
         "routed": routed,
-        "ask": site.settings.listen,
+        "ask": f"unix/{site.settings.listen}" if site.over_file else site.settings.listen,
         "claims": "\n".join(f"\t\trequest_header -{name}" for name in _claims()),
         "moved": "".join(_moved(prefix, place) for prefix, place in product.moved),
         "upstream": site.upstream,

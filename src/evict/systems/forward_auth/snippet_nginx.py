@@ -24,7 +24,7 @@ def nginx(site: Site) -> str:
         "w": word,
         "name": site.name,
         "label": product.label,
-        "ask": site.settings.listen,
+        "ask": f"unix:{site.settings.listen}" if site.over_file else site.settings.listen,
         "login_server": f"upstream {word}_login {{ server {login}; }}\n" if login else "",
         "server": server,
         "scheme": scheme,

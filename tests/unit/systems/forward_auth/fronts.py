@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from evict.agent.hooks import Listener, TcpAddress
+from evict.agent.hooks import Listener, TcpAddress, address_of
 from evict.agent.replica import Replica
 from evict.config.forward_auth import ForwardAuthHook
 from evict.systems.forward_auth.bindings import Bindings
@@ -142,9 +142,19 @@ class Stand:
 
 @asynccontextmanager
 async def standing(
-    kind: str, product: Product, host: str, tmp: Path, *, closed: bool = True
+    kind: str,
+    product: Product,
+    host: str,
+    tmp: Path,
+    *,
+    closed: bool = True,
+    listen: str = "",
 ) -> AsyncIterator[Stand]:
-    """Alice is closed, or is not, and has a cookie from before; Bob has one too."""
+    """Alice is closed, or is not, and has a cookie from before; Bob has one too.
+
+    Args:
+        listen: where the front asks; else at a port of the host.
+    """
     if shutil.which(kind) is None:
         pytest.skip(f"{kind} is not installed")
     stand = Stand(product)
@@ -160,7 +170,7 @@ async def standing(
         upstream = f"http://{host}:{stand.origin.port}"
         ask, carry = free_port(host), free_port(host)
         settings = ForwardAuthHook(
-            listen=f"{host}:{ask}",
+            listen=listen or f"{host}:{ask}",
             front=kind,
             login_listen=f"{host}:{carry}",
             login_upstream=upstream,
@@ -168,7 +178,7 @@ async def standing(
         stand.settings = settings
         decide = stand.replica.decide
         converse = conversations(decide, stand.bindings, settings, product)
-        stand.listener = Listener("front", [TcpAddress(settings.listen)], converse, nothing)
+        stand.listener = Listener("front", [address_of(settings.listen)], converse, nothing)
         await stand.listener.start()
         stack.push_async_callback(stand.listener.stop)
         carrier = login_carrier(

@@ -121,6 +121,19 @@ def test_what_is_printed_asks_routes_and_takes_out(front: str, product: Product)
     assert "4004" not in without
 
 
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ("nginx", "{ server unix:/run/evict/front/ask.sock; keepalive 32; }"),
+        ("caddy", "forward_auth unix//run/evict/front/ask.sock {"),
+    ],
+)
+def test_a_front_is_told_of_the_socket_file(front: str, words: str) -> None:
+    section = ForwardAuthHook(listen="/run/evict/front/ask.sock", front=front)
+    fields = {**_fields(site(front, SOGO)), "settings": section}
+    assert words in snippet(front, Site(**fields))
+
+
 def test_the_snippet_of_another_front_is_not_printed() -> None:
     with pytest.raises(ConfigError, match="front is 'nginx'"):
         snippet("caddy", site("nginx", SOGO))
