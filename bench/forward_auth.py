@@ -210,7 +210,7 @@ def table(result: dict[str, Any]) -> Iterator[Row]:
         ("browser", "a browser's question (cookie)"),
     ):
         yield _rate(f"answerer against nginx return 204, {what}", result[f"alone_{kind}"], 0.9)
-    yield _rate("the same, questions never asked before (cookie)", result["alone_new"], None)
+    yield _rate("the same, new questions of a known browser (cookie)", result["alone_new"], None)
     yield _rate("nginx asking us against asking a second nginx", result["through_nginx"], 0.95)
     part = result["framework"]
     if "left_out" in part:

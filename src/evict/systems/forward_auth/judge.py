@@ -19,7 +19,8 @@ from evict.systems.forward_auth.names import MECHANISM, Decide, may_enter, shown
 from evict.systems.forward_auth.products import Product
 
 REMEMBERED: Final = 16_384
-"""Login names whose answer is remembered: the answer alone, never the decision."""
+"""Login names whose answer is remembered, and Cookie headers of which it is remembered which cookie
+signs in: never the decision."""
 _ANYBODY: Final = b"anybody"
 """Asked about to learn whether anybody may come in at all yet."""
 _READS: Final = (b"GET", b"HEAD")
@@ -91,24 +92,43 @@ class Judge:
         self._beginnings = tuple(p.lower() for p in opened if p.endswith(b"/") and p != page)
         self._targets = frozenset({page, *(p for p in opened if not p.endswith(b"/"))})
         self._written: dict[bytes, bytes] = {}
+        self._seen: dict[bytes, tuple[bool, bytes | None]] = {}
 
     def understand(self, asked: Asked) -> Meaning:
         """What it means; the same bytes mean the same for ever."""
         scheme, name = authorization(asked.authorization)
         if scheme is Scheme.REFUSED:
             return UNREADABLE
-        fit, cookie = self._cookies.find(asked.cookie)
+        fit, cookie = self._signing_in(asked.cookie)
         has_cookie = not fit or cookie is not None
         return Meaning(
             scheme=scheme,
             name=name,
             alone=scheme is Scheme.BASIC and not has_cookie and len(spelled(name)) == 1,
             by_cookie=scheme is Scheme.NONE and fit and cookie is not None,
-            cookie=digest(cookie) if fit and cookie is not None else None,
+            cookie=cookie,
             has_cookie=has_cookie,
             at_login=is_open(asked.uri, self._targets, self._beginnings),
             page=asked.method in _READS and b"text/html" in asked.accept,
         )
+
+    def _signing_in(self, header: bytes | None) -> tuple[bool, bytes | None]:
+        """Whether a Cookie header is fit, and the SHA-256 of the cookie that signs in.
+
+        A browser sends the same cookies whatever it asks for, so what was found is remembered;
+        of the header only its SHA-256 is kept.
+        """
+        if header is None:
+            return True, None
+        key = digest(header)
+        found = self._seen.get(key)
+        if found is None:
+            fit, cookie = self._cookies.find(header)
+            found = (fit, None if cookie is None else digest(cookie))
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[key] = found
+        return found
 
     def answer(self, asked: Asked) -> bytes:
         """Understand and decide; with what a front that echoes needs."""

@@ -149,6 +149,32 @@ def test_what_was_read_before_is_decided_anew(front: str) -> None:
     assert talk.receive(cookie).startswith(b"HTTP/1.1 401")
 
 
+def test_other_questions_with_the_same_cookies_are_decided_by_the_same_cookie() -> None:
+    chain, bindings, replica = Chain(), Bindings(), closed("nobody")
+    bindings.bind(b"good", b"bob")
+    section = ForwardAuthHook(listen="127.0.0.1:1")
+    talk = conversations(replica.decide, bindings, section, SOGO)()
+    for header, status in (
+        (b"a=b; 0xHIGHFLYxSOGo=good", b"204"),
+        (b"a=b; 0xHIGHFLYxSOGo=goo", b"401"),
+        (b"0xHIGHFLYxSOGo=good; 0xHIGHFLYxSOGo=good", b"401"),
+        (b"a=b", b"204"),
+    ):
+        asked = [
+            b"GET /auth HTTP/1.1\r\nX-Original-URI: /SOGo/%d\r\nCookie: %b\r\n\r\n" % (n, header)
+            for n in range(2)
+        ]
+        assert {talk.receive(data)[9:12] for data in asked} == {status}, header
+    assert (len(talk._known), len(talk._judge._seen)) == (8, 4)
+    chain.revoke("id-1", "nobody")
+    replica.apply(push(chain.revoke("id-2", "bob")))
+    new = (
+        b"GET /auth HTTP/1.1\r\nX-Original-URI: /SOGo/9\r\nCookie: a=b; 0xHIGHFLYxSOGo=good\r\n\r\n"
+    )
+    assert talk.receive(new)[9:12] == b"401"
+    assert len(talk._judge._seen) == 4
+
+
 def test_of_a_question_no_secret_is_kept() -> None:
     bindings = Bindings()
     bindings.bind(b"canary-cookie", b"bob")
@@ -157,7 +183,9 @@ def test_of_a_question_no_secret_is_kept() -> None:
     talk.receive(b"GET /auth HTTP/1.1\r\nCookie: 0xHIGHFLYxSOGo=canary-cookie\r\n\r\n")
     secret = basic("bob").__repr__().encode()
     talk.receive(b"GET /auth HTTP/1.1\r\nAuthorization: " + basic("bob")[1].encode() + b"\r\n\r\n")
-    kept = repr((talk._known, bindings._bound, talk._judge._written)).encode()
+    judge = talk._judge
+    kept = repr((talk._known, bindings._bound, judge._written, judge._seen)).encode()
+    assert len(judge._seen) == 1
     assert len(talk._known) == 2
     assert b"canary" not in kept
     assert secret not in kept
