@@ -123,7 +123,10 @@ class Connection(asyncio.Protocol):
             async with asyncio.timeout(_FAREWELL_S):
                 await self._lost.wait()
         except TimeoutError:
-            self._transport.abort()
+            return
+        finally:  # cancelled, too: under TLS it would wait for the peer's farewell
+            if not self._lost.is_set():
+                self._transport.abort()
 
     def _unreachable(self, what: str) -> Unreachable:
         where = f"{self._endpoint.host}:{self._endpoint.port}"

@@ -33,19 +33,20 @@ class Connection:
 
     @classmethod
     async def open(cls, target: Target) -> Self:
-        """Connect and verify the certificate. Raises `Unreachable` with the reason.
-
-        Quirk: Python 3.11's `open_connection` with TLS leaves a connection behind where it is
-        cancelled as the socket connects; TLS that is begun afterwards does not.
-        """
+        """Connect and verify the certificate. Raises `Unreachable` with the reason."""
         peer, system = target.peer, target.system
         connection: Self | None = None
         try:
             async with asyncio.timeout(target.timeouts.connect_s):
-                connection = cls(await asyncio.open_connection(target.host, target.port), target)
+                streams = await asyncio.open_connection(
+                    target.host,
+                    target.port,
+                    ssl=None if target.starttls else target.tls,
+                    server_hostname=None if target.starttls else target.server_name,
+                )
+                connection = cls(streams, target)
                 if target.starttls:
-                    await connection._ask_for_tls()
-                await connection._begin_tls()
+                    await connection._start_tls()
         except BaseException as error:
             if connection is not None:
                 connection.abort()
@@ -62,10 +63,7 @@ class Connection:
             raise Unreachable(reason, system=system) from error
         return connection
 
-    async def _begin_tls(self) -> None:
-        await self._writer.start_tls(self._target.tls, server_hostname=self._target.server_name)
-
-    async def _ask_for_tls(self) -> None:
+    async def _start_tls(self) -> None:
         """Nothing that came in clear before TLS may be taken for an answer under it."""
         answers = await self.ask(messages.start_tls_request(), lost=Unreachable)
         result = final(answers)
@@ -77,6 +75,9 @@ class Connection:
                 await self._reader.read(1)
                 reason = f"{self._target.peer} sent more in clear where TLS was to begin"
                 raise RemoteProtocolError(reason, system=self._target.system)
+        await self._writer.start_tls(self._target.tls, server_hostname=self._target.server_name)
+        # Quirk: Python 3.11's reader goes on pausing the transport of before.
+        setattr(self._reader, "_transport", self._writer.transport)  # noqa: B010 - no public word
 
     @property
     def certificate_ends(self) -> float:
