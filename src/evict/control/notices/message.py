@@ -47,9 +47,13 @@ def mail(notice: Notice, *, sender: str, recipients: Iterable[str], host: str) -
 
 
 def subject(notice: Notice) -> str:
-    """`[evict] opened again: alice@corp.example ...`."""
+    """`[evict] opened again: alice@corp.example ...`.
+
+    No encoded word (RFC 2047): `EmailMessage` decodes one that a name holds, line ends included.
+    """
     word = _WORDS[notice.news.kind]
-    return one_line(f"[evict] {word}: {notice.news.subject}")[:_LONGEST_SUBJECT]
+    plain = notice.news.subject.replace("=?", "= ?")
+    return one_line(f"[evict] {word}: {plain}")[:_LONGEST_SUBJECT]
 
 
 def text(notice: Notice) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import SMTP
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +70,31 @@ def test_a_body_is_json_of_the_specifications_form(
     assert said["timestamp"] == "2026-11-24T18:00:00.000005Z"
     assert said["data"]["subject"] == subject
     assert said["data"]["lines"] == lines
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?x=0D=0ABcc:_mallory@corp.example?=",
+        "=?utf-8?b?eA0KQmNjOiBtYWxsb3J5QGNvcnAuZXhhbXBsZQ==?=",
+        "=?utf-8?q?=0D=0A=0D=0Aanother_text?=",
+        "=?utf-8?q?=00?=",
+        "=\r\n?utf-8?q?x=0ABcc:_mallory@corp.example?=",
+        "=\x00?utf-8?q?x=0ABcc:_mallory@corp.example?=",
+        "==??utf-8?q?x=0ABcc:_mallory@corp.example?=",
+    ],
+)
+def test_an_encoded_word_in_a_name_stays_text(name: str) -> None:
+    raw = mail(
+        notice(NewsKind.HELD, f"{name} is held", "a line"),
+        sender="evict@corp.example",
+        recipients=("a@corp.example",),
+        host="evict.corp.example",
+    )
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert b"\0" not in head
+    lines = re.split(rb"\r\n|\r|\n", head)
+    assert {line.partition(b":")[0] for line in lines if line[:1] not in b" \t"} == NAMES
+    shown = message_from_bytes(raw, policy=SMTP)["Subject"]
+    assert "utf-8?" in shown
+    assert shown.endswith("is held")
