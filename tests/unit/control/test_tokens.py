@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import asyncio
 import string
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -189,3 +190,30 @@ async def test_the_record_of_a_new_token_does_not_hold_it(place: Place) -> None:
     assert made["token"].startswith(PREFIX)
     assert made["token"] not in repr(records)
     assert records[0].on == ("a",)
+
+
+async def test_a_token_in_use_while_it_is_revoked_stays_revoked(place: Place) -> None:
+    text = await place.made(Scope.CLOSE)
+    for head_start in range(6):
+        ending = asyncio.create_task(place.tokens.revoke("personnel"))
+        for _ in range(head_start):
+            await asyncio.sleep(0)
+        used = asyncio.create_task(place.tokens.asker(text, where=""))
+        await asyncio.gather(ending, used, return_exceptions=True)
+        assert await place.tokens.listed() == []
+        text = await place.made(Scope.CLOSE)
+
+
+async def test_two_first_uses_at_once_are_both_let_in(place: Place) -> None:
+    text = await place.made(Scope.CLOSE)
+    both = await asyncio.gather(*(place.tokens.asker(text, where="") for _ in range(2)))
+    assert all(asker.has(Role.OPERATOR) for asker in both)
+    assert (await place.tokens.listed())[0]["last_used"] == START.date()
+
+
+async def test_of_two_tokens_of_one_name_made_at_once_one_is_made(place: Place) -> None:
+    both = [place.made(scope) for scope in (Scope.CLOSE, Scope.READ)]
+    made = await asyncio.gather(*both, return_exceptions=True)
+    assert [isinstance(one, UsageError) for one in made].count(True) == 1
+    (text,) = [one for one in made if isinstance(one, Secret)]
+    await place.tokens.asker(text, where="")

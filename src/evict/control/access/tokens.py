@@ -10,6 +10,7 @@ Spec: RFC 4648 section 6 (base32; written here in lower case, without padding as
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -36,6 +37,7 @@ PREFIX: Final = "evict_"
 LONGEST_HOURS: Final = 366 * 24
 _BYTES: Final = 32
 _CHECK: Final = 3
+_UNKNOWN: Final = "this token is unknown here, or was revoked"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -109,6 +111,7 @@ class Tokens:
         self._outside = {"uid:0", f"uid:{own_uid}"}
         self._now = now
         self._uid_of = uid_of or uid_of_user
+        self._changing = asyncio.Lock()
 
     async def create(self, request: api.TokenCreate, asker: Asker) -> tuple[Token, Secret]:
         """Make one and keep it. Raises `UsageError`, `NotAllowed`, `LedgerFull`."""
@@ -126,8 +129,6 @@ class Tokens:
                 "an approval with this token would count as its owner's: a token with the scope"
                 " reopen is made by its owner, or by root"
             )
-        if await self._shelf.get(request.name) is not None:
-            raise UsageError(f"there is a token {request.name!r} already: revoke it first")
         text, digest = make()
         now = self._now()
         token = Token(
@@ -140,15 +141,19 @@ class Tokens:
             made=now,
             expires=now + timedelta(hours=request.hours),
         )
-        await self._shelf.change(put={token.name: token})
+        async with self._changing:
+            if await self._shelf.get(request.name) is not None:
+                raise UsageError(f"there is a token {request.name!r} already: revoke it first")
+            await self._shelf.change(put={token.name: token})
         return token, text
 
     async def revoke(self, name: str) -> Token:
         """End one. Raises `UsageError` where there is none of this name."""
-        token = await self._shelf.get(name)
-        if token is None:
-            raise UsageError(f"there is no token {name!r}")
-        await self._shelf.change(remove=[name])
+        async with self._changing:
+            token = await self._shelf.get(name)
+            if token is None:
+                raise UsageError(f"there is no token {name!r}")
+            await self._shelf.change(remove=[name])
         return token
 
     async def listed(self) -> list[dict[str, Any]]:
@@ -180,7 +185,7 @@ class Tokens:
             if hmac.compare_digest(token.digest, wanted):
                 found = token
         if found is None:
-            raise NotAllowed("this token is unknown here, or was revoked")
+            raise NotAllowed(_UNKNOWN)
         if found.expires <= self._now():
             raise NotAllowed(f"the token {found.name!r} expired at {found.expires:%F %T} UTC")
         await self._used(found)
@@ -196,13 +201,18 @@ class Tokens:
         )
 
     async def _used(self, token: Token) -> None:
+        """Raises `NotAllowed` where it was revoked meanwhile: it must not be put back."""
         today = self._now().date()
         if token.last_used == today:
             return
-        try:
-            await self._shelf.change(put={token.name: structs.replace(token, last_used=today)})
-        except EvictError as error:
-            log.warning("token.use_not_kept", token=token.name, code=error.code)
+        async with self._changing:
+            kept = await self._shelf.get(token.name)
+            if kept is None or kept.digest != token.digest:
+                raise NotAllowed(_UNKNOWN)
+            try:
+                await self._shelf.change(put={kept.name: structs.replace(kept, last_used=today)})
+            except EvictError as error:
+                log.warning("token.use_not_kept", token=token.name, code=error.code)
 
 
 def uid_of_user(name: str) -> int | None:
