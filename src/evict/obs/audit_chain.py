@@ -89,7 +89,11 @@ def fingerprint(fragment: bytes) -> str:
 class Follower:
     """Follows the lines one by one and raises at the first that does not fit.
 
+    Args:
+        mark: number of a line whose hash is to be kept.
+
     Attributes:
+        marked: that hash; "" where no such line came.
         first, last: numbers of the first and the newest line that fitted; 0 before.
         hash: of the newest.
         stands: (epoch, seq) of the ledger -> its hash as the lines say it, and the first such line.
@@ -97,7 +101,9 @@ class Follower:
         open_end: bytes at the end that are no line, and that nothing accounts for yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mark: int = 0) -> None:
+        self.marked = ""
+        self._mark = mark
         self.first = self.last = self.torn = 0
         self.hash = ""
         self.open_end = b""
@@ -121,6 +127,8 @@ class Follower:
         self._refuse_misfit(line)
         self.first = self.first or line.n
         self.last, self.hash = line.n, line.hash
+        if line.n == self._mark:
+            self.marked = line.hash
         stand = (line.ledger.epoch, line.ledger.seq)
         self._newest = stand
         known, _ = self.stands.setdefault(stand, (line.ledger.hash, line.n))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -109,8 +109,9 @@ class AuditFile:
         """Find where the log ends, and what there is to say of its end."""
         self._remarks, self._torn = [], b""
         line, torn = tail(self.path)
+        file = self.path
         if line is None and not torn:
-            line = _newest_beside(self.path)
+            line, file = _newest_beside(self.path)
         self._torn = torn
         if (whole := _whole(torn)) is not None:  # only its line feed is missing
             line = whole
@@ -118,10 +119,23 @@ class AuditFile:
             kept = f"{len(torn)} bytes before this line were not written to their end"
             self._remarks.append((TORN, f"{kept}; {fingerprint(torn + _ending(torn))}"))
         if line is not None and line.n >= self.last:
-            self.last, self.digest = line.n, line.hash
+            self._go_on_from(line, file)
         elif line is not None:
             text = f"the file ended with line {line.n}, and line {self.last} was written before"
             self._remarks.append(("audit.gap", text))
+
+    def _go_on_from(self, line: Line, file: Path) -> None:
+        """Follow this line, unless what was written before it is not what stands there now.
+
+        Then the next one follows what was written, and everybody who verifies sees the break.
+        """
+        known = _numbered(file, self.last) if line.n > self.last > 0 else line
+        if self.last == 0 or known is None or known.hash == self.digest:
+            self.digest = line.hash
+        else:
+            text = f"line {self.last}, or one before it, is not as it was written"
+            self._remarks.append(("audit.changed", text))
+        self.last = line.n
 
 
 def _whole(raw: bytes) -> Line | None:
@@ -171,16 +185,40 @@ def beside(path: Path) -> list[Path]:
     return [f for f in files if _RENAMED.fullmatch(f.name[len(path.name) :]) and f.is_file()]
 
 
-def _newest_beside(path: Path) -> Line | None:
-    """The newest line of the files that this one was renamed to before."""
+def _numbered(path: Path, number: int) -> Line | None:
+    """The line of that number, looked for from the end; None: it is not in this file."""
+    for raw in _lines_back(path):
+        line = _whole(raw)
+        if line is not None and line.n <= number:
+            return line if line.n == number else None
+    return None
+
+
+def _lines_back(path: Path) -> Iterator[bytes]:
+    """The lines of a file without their line feeds, the last one first."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        held = b""
+        while end > 0:
+            held = _block_before(stream, end) + held
+            end = max(0, end - _BLOCK)
+            first, *rest = held.split(b"\n")
+            yield from reversed(rest)
+            held = first
+        yield held
+
+
+def _newest_beside(path: Path) -> tuple[Line | None, Path]:
+    """The newest line of the files that this one was renamed to before, and which of them."""
     found: Line | None = None
+    file = path
     for other in beside(path):
         if other.suffix == ".gz":
             continue
         line, _ = tail(other)
         if line is not None and (found is None or line.n > found.n):
-            found = line
-    return found
+            found, file = line, other
+    return found, file
 
 
 def _ending(torn: bytes) -> bytes:

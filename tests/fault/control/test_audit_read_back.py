@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from evict.control.audit.log import AuditLog
 from evict.core.errors import AuditDamaged
 from evict.ledger import backup as backups
 from evict.ledger.service import Ledger
+from evict.obs.audit_chain import seal
+from evict.obs.audit_file import AuditFile
 from tests.fault.control.audit_place import Place, opened, record
 from tests.unit.ledger.made import revoke
 
@@ -81,6 +84,22 @@ async def test_compressed_files_are_read_too(place: Place) -> None:
         await place.verify()
 
 
+def written_anew(lines: list[bytes], *, keep: int = 0) -> list[bytes]:
+    """As somebody does who may write the file: another name, and every hash made again."""
+    made, prev = [], json.loads(lines[keep])["prev"]
+    for raw in lines[keep:]:
+        content = json.loads(raw)
+        number = content.pop("n")
+        del content["prev"], content["hash"]
+        line, prev = seal({**content, "who": "uid:1000(mallory)"}, n=number, prev=prev)
+        made.append(line)
+    return [*lines[:keep], *made]
+
+
+def the_newest_written_anew(lines: list[bytes]) -> list[bytes]:
+    return written_anew(lines, keep=len(lines) - 1)
+
+
 def without_the_last(lines: list[bytes]) -> list[bytes]:
     return lines[:-1]
 
@@ -94,6 +113,8 @@ def with_another_why(lines: list[bytes]) -> list[bytes]:
     [
         (without_the_last, "the last ones were removed"),
         (with_another_why, "line 2: it was changed"),
+        (written_anew, "line 3 or before: .* written anew"),
+        (the_newest_written_anew, "line 3 or before: .* written anew"),
     ],
 )
 async def test_tampering_is_found_online_and_offline(
@@ -107,6 +128,34 @@ async def test_tampering_is_found_online_and_offline(
         with pytest.raises(AuditDamaged, match=said) as caught:
             await verify()
         assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize("later", [0, 2])
+async def test_a_start_does_not_go_on_from_a_log_that_was_written_anew(
+    place: Place, later: int
+) -> None:
+    """Else the ledger would know the forged lines for good from its next head on.
+
+    Args:
+        later: lines that were written before a crash, and that the ledger does not know of.
+    """
+    for number in range(3):
+        await place.log.note(record(number))
+    await place.log.close()
+    known = AuditFile(place.path, last=3, digest=place.lines[-1]["hash"])
+    content = {k: v for k, v in place.lines[-1].items() if k not in ("n", "prev", "hash")}
+    for _ in range(later):
+        known.write([content])
+    known.close()
+    assert (await place.verify())["last"] == 3 + later
+    place.path.write_bytes(b"".join(written_anew(place.path.read_bytes().splitlines())))
+    log = await AuditLog.open(place.path, place.ledger)
+    await log.note(record(4))
+    await log.close()
+    assert [line["what"] for line in place.lines[3 + later :]] == ["audit.changed", "revoke"]
+    for verify in (place.verify, place.verify_copies):
+        with pytest.raises(AuditDamaged, match=f"line {4 + later}: it does not follow"):
+            await verify()
 
 
 async def test_what_the_ledger_knows_is_what_shows_a_cut_end(

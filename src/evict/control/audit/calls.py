@@ -45,7 +45,9 @@ class AuditCalls:
     async def _verify(self) -> dict[str, Any]:
         # First: the log may grow meanwhile, and must not have less than the ledger knew before.
         newest = await self._ledger.shelf(SHELF, Newest).get(HEAD)
-        files, follower = await asyncio.to_thread(whole, self._path)
+        files, follower = await asyncio.to_thread(
+            whole, self._path, 0 if newest is None else newest.n
+        )
         hashes: dict[int, str | None] = {}
         for _, seq in follower.stands:
             digest = await self._ledger.hash_at(seq)

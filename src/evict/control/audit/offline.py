@@ -23,15 +23,11 @@ def verify_offline(file: Path, ledger: Path) -> dict[str, Any]:
     files = files_of(file)
     if not files:
         raise ConfigError(f"{file}: there is no audit log")
-    follower = follow(files)
     with LedgerStore(ledger, create=False, unadopted=True) as store:
         head = store.head()
-        raw = store.shelves.get(SHELF, HEAD)
+        newest = _newest(store.shelves.get(SHELF, HEAD), ledger)
+        follower = follow(files, 0 if newest is None else newest.n)
         digests = {seq: store.hash_at(seq) for _, seq in follower.stands}
-    try:
-        newest = None if raw is None else msgspec.json.decode(raw, type=Newest)
-    except msgspec.MsgspecError as error:
-        raise ConfigError(f"{ledger}: what it knows of the audit log cannot be read") from error
     verified = judge(
         follower,
         files,
@@ -40,3 +36,10 @@ def verify_offline(file: Path, ledger: Path) -> dict[str, Any]:
         newest=None if newest is None else (newest.n, newest.hash),
     )
     return {**to_builtins(verified), "ledger": head.seq}
+
+
+def _newest(raw: bytes | None, ledger: Path) -> Newest | None:
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=Newest)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{ledger}: what it knows of the audit log cannot be read") from error

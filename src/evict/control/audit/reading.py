@@ -74,8 +74,11 @@ def lines_of(file: Path) -> Iterator[tuple[bytes, bool]]:
         raise AuditDamaged(f"{file}: the compressed file is damaged: {error}") from error
 
 
-def whole(path: Path) -> tuple[list[Path], Follower]:
+def whole(path: Path, mark: int) -> tuple[list[Path], Follower]:
     """Read and check all files of a log that may be renamed or compressed at this moment.
+
+    Args:
+        mark: number of the newest line that the ledger knows of.
 
     Raises:
         AuditDamaged: with file and line.
@@ -85,13 +88,13 @@ def whole(path: Path) -> tuple[list[Path], Follower]:
         before = _inodes(path)
         try:
             files = files_of(path)
-            return files, follow(files)
+            return files, follow(files, mark)
         except (AuditDamaged, FileNotFoundError):
             time.sleep(_PAUSE_S)
             if _inodes(path) == before:
                 raise
     files = files_of(path)
-    return files, follow(files)
+    return files, follow(files, mark)
 
 
 def _inodes(path: Path) -> set[tuple[str, int, int]]:
@@ -104,9 +107,9 @@ def _opened(file: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
 
 
-def follow(files: list[Path]) -> Follower:
+def follow(files: list[Path], mark: int = 0) -> Follower:
     """Read everything and check every line. Raises `AuditDamaged` with file and line."""
-    follower = Follower()
+    follower = Follower(mark)
     for file in files:
         try:
             for raw, ended in lines_of(file):
@@ -153,6 +156,11 @@ def judge(
         raise AuditDamaged(
             f"the audit log is damaged: it ends with line {follower.last}, and the ledger knows of"
             f" {newest[0]}: the last ones were removed"
+        )
+    if newest is not None and newest[0] >= follower.first and newest[1] != follower.marked:
+        raise AuditDamaged(
+            f"the audit log is damaged at line {newest[0]} or before: the ledger knows it with"
+            " another hash, so it was written anew"
         )
     return Verified(
         files=tuple(str(file) for file in files),
