@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from evict.core.errors import ConfigError
 from evict.systems.forward_auth.bindings import Bindings
+from evict.systems.forward_auth.credentials import CookieReader
 from evict.systems.forward_auth.form import Login, read_login, refusal
 from evict.systems.forward_auth.login import LoginRequest, Rejected, answer, issued
 from evict.systems.forward_auth.names import Decide, may_enter
@@ -194,7 +195,7 @@ class LoginCarrier:
             "POST",
             self._upstream.url + request.target,
             headers=[
-                *request.carried(),
+                *_carried(request, self._upstream.product),
                 ("accept-encoding", "identity"),
                 ("content-type", login.media),
             ],
@@ -213,3 +214,14 @@ class LoginCarrier:
         self._client.cookies.clear()
         status = f"{response.status_code} {response.reason_phrase}"
         return status, response.headers.multi_items(), bytes(body)
+
+
+def _carried(request: LoginRequest, product: Product) -> list[tuple[str, str]]:
+    """The headers that go on, without the cookies that the product takes for fields of the form."""
+    headers = request.carried()
+    if not product.says:
+        return headers
+    said = "; ".join(request.all("cookie")).encode("latin-1")
+    fit, value = CookieReader(product.cookie).find(said)
+    own = [("cookie", f"{product.cookie}={value.decode('latin-1')}")] if fit and value else []
+    return [pair for pair in headers if pair[0] != "cookie"] + own

@@ -76,20 +76,25 @@ def _read_form(body: bytes, product: Product) -> Login:
         )
     except ValueError:  # UnicodeDecodeError is one
         raise Rejected("400 Bad Request") from None
-    name = _the_one([(key, value) for key, value in pairs if _near(key, product)], product)
+    name = _the_one([pair for pair in pairs if _near(pair[0], product.field)], product)
+    for said in product.says:
+        found = [pair for pair in pairs if _near(pair[0], said[0])]
+        if not found or any(pair != said for pair in found):
+            raise Rejected("400 Bad Request")
     fields = {key.strip().lower(): value for key, value in pairs}
     destination = fields.get("destination", "")
     return Login((name,), destination, _MEDIA[Kind.FORM], urlencode(pairs).encode("ascii"))
 
 
-def _near(key: str, product: Product) -> bool:
-    """Whether some server takes it for the field of the name.
+def _near(key: str, field: str) -> bool:
+    """Whether some server takes it for this field.
 
     ASP.NET compares in any case. Quirk: PHP 8.2 drops spaces before a field's name, reads `.`, a
     space and `[` in it as `_`, ends it at a NUL, and makes an array of `name[`.
     """
     low = key.partition("\0")[0].strip().lower()
-    return _like(low) == _like(product.field.lower()) or low.startswith(product.field.lower() + "[")
+    array = low[:1] + low[1:].partition("[")[0]
+    return _like(field.lower()) in (_like(low), _like(array))
 
 
 def _like(key: str) -> str:

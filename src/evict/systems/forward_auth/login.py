@@ -32,12 +32,15 @@ _CLAIMS: Final = frozenset(
         "authorization",
         "remote-user",
         "x-forwarded-user",
+        "x-original-url",
         "x-remote-user",
+        "x-rewrite-url",
         "x-webobjects-remote-user",
     }
 )
 """A login is by what it says itself: whoever came with credentials of another kind shows them
-elsewhere. The last is what SOGo believes where SOGoTrustProxyAuthentication is on."""
+elsewhere. The last is what SOGo believes where SOGoTrustProxyAuthentication is on. IIS modules make
+another request of it where one of the two with a URL is there."""
 _NOT_CARRIED: Final = _HOP | _CLAIMS | {"accept-encoding", "content-type"}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -31,6 +31,8 @@ class Product(Struct, frozen=True, kw_only=True):
         field: of the login, the name; compared as the server does where `any_case`.
         domain_field: of a JSON login, what the server may put behind the name; "" where there is
             none.
+        says: of a login form, fields that must be there and say this, for they tell the server
+            what is asked of it. Of the cookies only the product's own goes with it then.
         login_path: target of the login, query included.
         login_page: target where whoever is not known is sent, and which is shown to nobody:
             without the client's cookies.
@@ -52,6 +54,7 @@ class Product(Struct, frozen=True, kw_only=True):
     field: str
     any_case: bool = False
     domain_field: str = ""
+    says: tuple[tuple[str, str], ...] = ()
     login_path: str
     login_page: str
     cookie: str
@@ -104,7 +107,8 @@ def roundcube(path: str = "/roundcube/") -> Product:
     then stays. `roundcube_sessauth` comes with the login and changes every half life of the
     session, so it is not the one to bind (rcube_session::check_auth). Which page is meant stands
     in the query, the form and the cookies alike (`_task`, rcube_utils::get_input_value), so
-    nothing is open but what is shown to nobody: the one target, and folders of files.
+    nothing is open but what is shown to nobody: the one target, and folders of files. A form that
+    asks for another page would else be answered to the session of the cookie that comes with it.
     """
     base = "/" + path.strip("/") + "/" if path.strip("/") else "/"
     page = f"{base}?_task=login"
@@ -113,6 +117,7 @@ def roundcube(path: str = "/roundcube/") -> Product:
         prefixes=(base,),
         kind=Kind.FORM,
         field="_user",
+        says=(("_task", "login"), ("_action", "login")),
         login_path=page,
         login_page=page,
         cookie="roundcube_sessid",

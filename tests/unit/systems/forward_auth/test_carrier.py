@@ -16,6 +16,7 @@ from evict.lab.http.messages import Response
 from evict.systems.forward_auth.bindings import Bindings
 from evict.systems.forward_auth.carrier import LoginCarrier
 from evict.systems.forward_auth.hook import login_carrier
+from evict.systems.forward_auth.products import OWA, Product, roundcube
 from tests.unit.agent.fakes import Chain, push
 from tests.unit.systems.forward_auth.fakes import HOST, FakeServer, closed
 
@@ -30,6 +31,7 @@ async def carrying(
     replica: Replica,
     bindings: Bindings,
     look: Callable[[], None] = nothing,
+    product: Product = OWA,
 ) -> AsyncIterator[int]:
     settings = ForwardAuthHook(listen=f"{HOST}:1", login_upstream=upstream)
     carrier: LoginCarrier = login_carrier(
@@ -39,6 +41,7 @@ async def carrying(
         decide=replica.decide,
         bindings=bindings,
         look=look,
+        product=product,
     )
     await carrier.start()
     assert carrier.name == "exchange"
@@ -82,6 +85,31 @@ async def test_a_login_is_carried_as_it_is_and_its_cookie_is_known() -> None:
     assert request.headers.get("host") == "mail.corp.test"
     assert request.headers.get("x-forwarded-for") == "10.1.1.1"
     assert "authorization" not in request.headers
+
+
+async def test_no_header_makes_another_request_of_a_login() -> None:
+    server = FakeServer()
+    claims = ("X-Original-URL: /owa/ev.owa", "X_Rewrite_URL: /ews/", "Remote-User: alice")
+    async with server.listening() as url, carrying(url, closed(), Bindings()) as port:
+        assert (await post(port, form(), *claims))[0] == 302
+    assert all(claim.partition(":")[0] not in server.seen[0].headers for claim in claims)
+
+
+async def test_of_a_roundcube_login_the_sessions_own_cookie_goes_along_alone() -> None:
+    """Roundcube takes a cookie `_task` for the field of that name."""
+    server, page = FakeServer(), "/mail/?_task=login"
+    body = b"_task=login&_action=login&_user=bob&_pass=p"
+    mail = roundcube("/mail/")
+    async with (
+        server.listening() as url,
+        carrying(url, closed(), Bindings(), product=mail) as port,
+    ):
+        for cookies in ("_task=mail; roundcube_sessid=s; _action=send", "_task=mail", "a%62=c"):
+            assert (await post(port, body, f"Cookie: {cookies}", target=page))[0] == 302
+        other = body.replace(b"_task=login", b"_task=mail")
+        assert (await post(port, other, "Cookie: roundcube_sessid=s", target=page))[0] == 400
+    said = [request.headers.get("cookie") for request in server.seen]
+    assert said == ["roundcube_sessid=s", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from evict.systems.forward_auth.login import LoginRequest, Rejected
 from evict.systems.forward_auth.products import OWA, SOGO, Kind, Product, roundcube
 
 ROUNDCUBE = roundcube("/mail/")
+LOGIN = (("_task", "login"), ("_action", "login"))
 KINDS = {
     Kind.FORM: "application/x-www-form-urlencoded",
     Kind.JSON: "application/json",
@@ -52,6 +53,7 @@ def test_a_roundcube_login_is_read_and_written_anew() -> None:
     "pairs",
     [
         [("_user", "bob"), ("_user", "alice")],
+        [("_user", "bob"), (".user[0]", "alice")],
         [("_user", "bob"), (" _user", "alice")],
         [("_user", "bob"), (".user", "alice")],
         [("_user", "bob"), ("[user", "alice")],
@@ -70,11 +72,35 @@ def test_a_roundcube_login_is_read_and_written_anew() -> None:
 def test_a_field_that_php_reads_as_the_name_is_no_field_beside_it(
     pairs: list[tuple[str, str]],
 ) -> None:
-    assert rejected(ROUNDCUBE, urlencode(pairs).encode()) == "400"
+    assert rejected(ROUNDCUBE, urlencode([*LOGIN, *pairs]).encode()) == "400"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [],
+        [("_task", "login")],
+        [("_action", "login")],
+        [("_task", "mail"), ("_action", "send")],
+        [("_task", "login"), ("_action", "show")],
+        [*LOGIN, ("_task", "mail")],
+        [*LOGIN, (".task", "mail")],
+        [*LOGIN, (" _task", "mail")],
+        [*LOGIN, ("_task[]", "mail")],
+        [*LOGIN, (".task[]", "mail")],
+        [*LOGIN, ("[task[0", "mail")],
+        [*LOGIN, ("_action\0", "send")],
+    ],
+)
+def test_a_form_that_asks_roundcube_for_another_page_is_no_login(
+    pairs: list[tuple[str, str]],
+) -> None:
+    body = urlencode([*pairs, ("_user", "bob"), ("_pass", "p")]).encode()
+    assert rejected(ROUNDCUBE, body) == "400"
 
 
 def test_fields_of_other_names_are_none_of_ours() -> None:
-    pairs = [("_user", "bob"), ("_username", "x"), ("my_user", "y"), ("_user2", "z")]
+    pairs = [*LOGIN, ("_user", "bob"), ("_username", "x"), ("my_user", "y"), ("_user2", "z")]
     assert read(ROUNDCUBE, urlencode(pairs).encode()).names == (b"bob",)
     aspx = [("USERNAME", "bob"), ("password", "p"), ("destination", "/owa/")]
     assert read(OWA, urlencode(aspx).encode()).destination == "/owa/"
