@@ -189,6 +189,7 @@ async def test_other_cookies_of_the_product_stand_beside_the_one(rig: Rig) -> No
         ("roundcube", "application/x-www-form-urlencoded", b"_user=bob&_user=alice"),
         ("roundcube", "application/x-www-form-urlencoded", b"_user=bob&%5fuser=alice"),
         ("roundcube", "application/x-www-form-urlencoded", b"_user=bob&+_user=alice"),
+        ("roundcube", "application/x-www-form-urlencoded", b"_user=bob&.user=alice"),
         ("roundcube", "application/x-www-form-urlencoded", b"_user[]=bob"),
         ("roundcube", "application/x-www-form-urlencoded", b"_user=%ff%fe"),
         ("roundcube", "application/x-www-form-urlencoded", b"_user=a%00"),

@@ -19,8 +19,12 @@ takes the last of two, HAProxy's json_query the first."""
 
 
 def _form(field: str) -> str:
-    """A form that names the user once, under a name that is spelled in one way."""
-    other = rf"(?!(?i:{field})=)[A-Za-z0-9_.-]++=[^&]*+"
+    """A form that names the user once, under a name that is spelled in one way.
+
+    Quirk: PHP 8.2 reads a `.` in a field's name as `_`.
+    """
+    alike = field.replace("_", "[_.]")
+    other = rf"(?!(?i:{alike})=)[A-Za-z0-9_.-]++=[^&]*+"
     return rf"^(?:{other}&)*+{field}=[^&]++(?:&{other})*+$"
 
 

@@ -55,3 +55,18 @@ def test_nobody_is_let_in_before_the_gate_was_asked() -> None:
     bound = next(n for n, line in enumerate(lines) if "set-map" in line)
     assert closed < gate < bound
     assert not any(re.search(r"http-request (allow|accept)", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_one"),
+    [
+        ("_user=bob&_pass=pw&_timezone=Europe%2FBerlin&_url=", True),
+        ("my.user=x&_user=bob&.username=y", True),
+        ("_user=bob&.user=alice", False),
+        (".user=alice&_user=bob", False),
+        ("_user=bob&.USER=alice", False),
+        (".user=alice", False),
+    ],
+)
+def test_a_form_has_no_second_field_that_php_reads_as_the_name(body: str, *, is_one: bool) -> None:
+    assert bool(re.match(PRODUCTS["roundcube"].body, body)) is is_one
