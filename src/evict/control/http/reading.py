@@ -86,7 +86,7 @@ class Requests:
             self._no_upgrade()
         except httptools.HttpParserError:
             self._bad = self._bad or 400
-        if self._under_way and self._in_head:
+        if self._under_way:
             self._raw += len(data)  # a field that never ends is not told to `on_header`
             if self._raw > self._limits.head + _READ:
                 self._bad = self._bad or 431
@@ -110,6 +110,8 @@ class Requests:
         self._count(len(url), self._limits.head, 431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: it says nothing here, and `_take` bounds it (RFC 9110 section 6.5)
         self._count(len(name) + len(value) + 4, self._limits.head, 431)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
@@ -126,6 +128,7 @@ class Requests:
             self._refuse(417)
 
     def on_body(self, body: bytes) -> None:
+        self._raw = 0
         self._count(len(body), self._limits.body, 413)
         self._body.append(body)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -67,3 +68,24 @@ async def test_many_requests_sent_ahead_are_bounded() -> None:
     found, status = await read([get() * 200])
     assert status == 429
     assert 0 < len(found) < 50
+
+
+CHUNKED = b"POST /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_a_trailer_says_nothing_whatever_the_body_is_like() -> None:
+    body = b"a" * 2 * LIMITS.head
+    trailer = b"Authorization: Bearer t\r\nExpect: x\r\n"
+    raw = CHUNKED + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailer)
+    found, status = await read([raw, get("/next")])
+    assert status is None
+    assert [request.path for request in found] == ["/t", "/next"]
+    assert found[0].body == body
+    assert not {"authorization", "expect"} & found[0].fields.keys()
+
+
+@pytest.mark.parametrize("begun", [b"0\r\nX: ", b"0\r\n", b"3;x=", b"3\r\nabc\r\n0\r\nX: "])
+async def test_a_trailer_and_a_chunk_that_do_not_end_are_refused(begun: bytes) -> None:
+    field = b"a: b\r\n" if begun.endswith(b"0\r\n") else b"a"
+    pieces = [CHUNKED + begun] + [field * (8192 // len(field))] * 12
+    assert await read(pieces) == ([], 431)
