@@ -48,6 +48,7 @@ class Database:
         self.path = path
         self.reload: Callable[[], None] = _nothing
         self._connection: apsw.Connection | None = None
+        self.failed = False
         self._suspect = False
         self._log_pages = 0
         if not path.exists():
@@ -94,8 +95,9 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+            self.failed = False
         except apsw.Error as error:
-            self._suspect = True
+            self._suspect = self.failed = True
             raise _told(error, self.path) from error
         finally:
             if connection.in_transaction:

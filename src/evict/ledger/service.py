@@ -84,6 +84,15 @@ class Ledger:
     def standing(self, account: str) -> Standing | None:
         return self._store.standing(account)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the newest write was not stored, as far as can be told."""
+        return self._store.database.failed
+
+    async def try_to_write(self) -> None:
+        """Raises `LedgerFull` where nothing can be stored."""
+        await self._run(self._store.shelves.try_to_write)
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Be called in the event loop with entries as soon as they are durable, in order.
 

@@ -19,7 +19,7 @@ from evict.control.notices.news import News, Tell
 from evict.control.parts import Parts
 from evict.control.stopping import Answerer
 from evict.core.access import Asker
-from evict.core.errors import AuditNotWritten, Bug, EvictError
+from evict.core.errors import AuditNotWritten, Bug, EvictError, LedgerError
 from evict.core.revocation import Entry, Kind
 from evict.obs.observer import Observer
 from evict.obs.snapshot import Snapshot
@@ -98,11 +98,11 @@ class Health:
         )
 
     async def _from_the_disk(self) -> _Counted:
-        """Appends wait behind it: not asked each time. A disk that hangs leaves what was."""
+        """Appends wait behind it: not asked each time. A disk that fails leaves what was."""
         now = time.monotonic()
         if now - self._counted_at >= _COUNTED_S:
             self._counted_at = now
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, LedgerError):
                 async with asyncio.timeout(_DISK_S):
                     self._counted = await self._count()
         return self._counted

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from evict.config.audit import audit_file
 from evict.control.parts import Parts
+from evict.core.errors import LedgerError
 from evict.ledger.publisher import AgentState
 
 WATCH_SILENT_S: Final = 30.0
@@ -19,6 +21,9 @@ DISK_S: Final = 1.0
 """A question to the ledger, or of a file, takes longer only where a disk does not answer."""
 LAG_S: Final = 10.0
 """An agent that lacks an entry for so long does not count."""
+
+_BETWEEN_TRIES_S: Final = 1.0
+_NOT_STORED: Final = "ledger: its file cannot be written"
 
 WatchAge = Callable[[], float | None]
 """Seconds since the directory watch last got an answer; None: nobody watches."""
@@ -35,6 +40,7 @@ class Readiness:
         self._parts = parts
         self._watch_age = watch_age
         self._audit_trouble = audit_trouble
+        self._tried_at = -_BETWEEN_TRIES_S
 
     async def missing(self) -> list[str]:
         """One line for each thing that is not as it must be; empty: ready."""
@@ -48,12 +54,25 @@ class Readiness:
 
     async def _ledger(self) -> str:
         """Opened and adopted it is: the service does not start otherwise."""
+        ledger = self._parts.ledger
         try:
             async with asyncio.timeout(DISK_S):
-                await self._parts.ledger.hash_at(1)
+                await ledger.hash_at(1)
+                if ledger.failed and not self._is_tried():
+                    await ledger.try_to_write()
         except TimeoutError:
             return f"ledger: no answer from its disk within {DISK_S:g} s"
-        return ""
+        except LedgerError:
+            return _NOT_STORED
+        return _NOT_STORED if ledger.failed else ""
+
+    def _is_tried(self) -> bool:
+        """Whoever can connect may ask, however often."""
+        now = time.monotonic()
+        if now - self._tried_at < _BETWEEN_TRIES_S:
+            return True
+        self._tried_at = now
+        return False
 
     def _hooks(self) -> str:
         """A hook counts once every agent that answers it refuses by what the ledger holds.
