@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ssl
 from functools import partial
 from typing import Protocol
 
@@ -50,16 +49,17 @@ async def start(
     )
     context = tls.context(section)
     if context is not None:
-        settings.prepared_by(partial(_renewed, context))
+        settings.prepared_by(partial(_renewed, tls.Renewable(context)))
     host, port = host_port(section.listen)
     await server.start(host, port, context)
     return server
 
 
-def _renewed(context: ssl.SSLContext, config: Config) -> Commit:
+def _renewed(shown: tls.Renewable, config: Config) -> Commit:
     """A certificate that was renewed in its file is shown from the next reload on."""
-    certificate, key = config.http.certificate_file, config.http.key_file
-    tls.context(config.http)  # it is sound, or nothing changes
-    if certificate is None or key is None:
-        return lambda: None
-    return partial(tls.load, context, certificate, key)
+    made = tls.context(config.http)
+    return _nothing if made is None else partial(shown.show, made)
+
+
+def _nothing() -> None:
+    """There was a certificate, and it is not configured any more: that waits for a restart."""

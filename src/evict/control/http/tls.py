@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 
 from evict.config.secrets import locate
 from evict.config.service import HttpSection
@@ -15,17 +14,31 @@ def context(section: HttpSection) -> ssl.SSLContext | None:
         return None
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    load(made, section.certificate_file, section.key_file)
-    return made
-
-
-def load(into: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Also into one that is in use: connections from then on are shown the new certificate."""
+    certificate, key = section.certificate_file, section.key_file
     try:
-        into.load_cert_chain(certificate, locate(key), password=_none)
+        made.load_cert_chain(certificate, locate(key), password=_none)
     except (OSError, ssl.SSLError) as error:
         why = error.strerror or error.__class__.__name__
         raise ConfigError(f"http: certificate {certificate} with key {key}: {why}") from error
+    return made
+
+
+class Renewable:
+    """Lets a listener's context show another one's certificate, without a file being read then.
+
+    OpenSSL asks at every handshake, whether the client named a server or not.
+    """
+
+    def __init__(self, listening: ssl.SSLContext) -> None:
+        self._shown = listening
+        listening.sni_callback = self._choose
+
+    def show(self, context: ssl.SSLContext) -> None:
+        """Connections from then on are shown this one's certificate."""
+        self._shown = context
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: object) -> None:
+        connection.context = self._shown
 
 
 def _none() -> str:

@@ -55,7 +55,11 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) 
         _, newly = issue(tmp_path)
         assert await alive(port, trusting)
         assert context is not None
-        _renewed(context, structs.replace(_CONFIG, http=section))()
+        commit = _renewed(tls.Renewable(context), structs.replace(_CONFIG, http=section))
+        # What is prepared for can be put into force, whatever becomes of the files meanwhile.
+        assert section.key_file is not None
+        section.key_file.unlink()
+        commit()
         assert await alive(port, newly)
         with pytest.raises(ssl.SSLCertVerificationError):
             await alive(port, trusting)
@@ -70,7 +74,7 @@ def test_a_bad_one_leaves_the_old_in_place(tmp_path: Path) -> None:
     assert section.key_file is not None
     section.key_file.write_text((tmp_path / "http.pem").read_text())
     with pytest.raises(ConfigError, match="http: certificate"):
-        _renewed(context, structs.replace(_CONFIG, http=section))
+        _renewed(tls.Renewable(context), structs.replace(_CONFIG, http=section))
 
 
 def test_a_key_under_a_passphrase_is_refused_and_asks_nobody(tmp_path: Path) -> None:
