@@ -36,6 +36,13 @@ def load(path: Path | None = None) -> Config:
         ConfigError: names every wrong key with its file and what was expected.
     """
     path = path or DEFAULT_PATH
+    try:
+        return _load(path)
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+
+
+def _load(path: Path) -> Config:
     merged = _Merged()
     for file in (path, *sorted((path.parent / "conf.d").glob("*.toml"))):
         merged.add(Config, merged.table, _read(file), (), file)
@@ -112,7 +119,7 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number with more digits than Python reads
         raise ConfigError(f"{file}: not TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{file}: nested too deeply") from None
