@@ -77,8 +77,9 @@ class ControlService:
         if config.has_hooks:
             await publisher.start()
         systems = Systems(config)
-        self.notices = notices = Notices(lambda: self.settings.current.notify, ledger)
         self.audit = await open_audit_log(config, ledger)
+        note = counted_note(self.audit.note, self._observer)
+        self.notices = notices = Notices(lambda: self.settings.current.notify, ledger, note=note)
         self._parts = parts = Parts(
             settings=self.settings,
             systems=systems,
@@ -87,7 +88,7 @@ class ControlService:
             publisher=publisher,
             cases=cases,
             sources=SourceAddresses(config.probes.source_addresses),
-            note=counted_note(self.audit.note, self._observer),
+            note=note,
             tell=counted_tell(notices.tell, self._observer),
         )
         self._revoking = Revoking(parts)

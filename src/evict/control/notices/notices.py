@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from evict.config.notify import NotifySection
 from evict.control import api
+from evict.control.audit.record import Note
 from evict.control.notices.lasting import hear, lasts
 from evict.control.notices.mail import Mail
 from evict.control.notices.news import News, NewsKind
@@ -27,6 +28,7 @@ from evict.control.notices.notice import (
     pause_s,
 )
 from evict.control.notices.outbox import Outbox
+from evict.control.notices.recorded import noted
 from evict.control.notices.trying import sent, try_all
 from evict.control.notices.webhook import Webhook
 from evict.core.access import Asker
@@ -54,6 +56,7 @@ class Notices:
 
     Args:
         section: what is configured now.
+        note: takes each thing that is told, whoever is told of it; None: nobody does.
         pause: how long to wait after so many failures; for tests.
     """
 
@@ -62,8 +65,10 @@ class Notices:
         section: Callable[[], NotifySection],
         ledger: Ledger,
         *,
+        note: Note | None = None,
         pause: Callable[..., float] = pause_s,
     ) -> None:
+        self._note = note
         self._section = section
         self._outbox = Outbox(ledger)
         self._pause = pause
@@ -152,10 +157,12 @@ class Notices:
         known = self._outbox.lasting
         lasting: dict[str, Lasting | None] = {}
         put: list[tuple[str, News]] = []
+        told: list[News] = []
         for news in heard:
             came = hear(news, lasting.get(news.key, known.get(news.key)), now)
             lasting[news.key] = came.lasting
             if came.news is not None:
+                told.append(came.news)
                 put += [(w, came.news) for w, about in ways.items() if about & came.audience]
         for kind, count in overflow.items():
             news = News(kind=kind, key="overflow", subject=f"{count} more were told at one time")
@@ -169,6 +176,8 @@ class Notices:
         for _ in heard:
             self._heard.popleft()
         self._overflow -= overflow
+        if self._note is not None:
+            await noted(self._note, told)
 
     def _audiences(self) -> dict[str, frozenset[NewsKind]]:
         section = self._section()
