@@ -27,7 +27,7 @@ async def _reload(settings: Settings, supervisor: Supervisor) -> None:
     supervisor.reloading()
     try:
         reloaded = await settings.reload()
-    except ConfigError as error:
-        supervisor.ready(f"the configuration as last read is refused: {error.text}")
+    except ConfigError:  # its text holds what the file has, and every user may read a status
+        supervisor.ready(f"the configuration is refused ({settings.path}): the log says why")
     else:
         supervisor.ready(reloaded.told())

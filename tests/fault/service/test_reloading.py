@@ -75,6 +75,15 @@ async def test_a_bad_file_changes_nothing_and_it_is_said_why(tmp_path: Path) -> 
         assert await metric(service, "evict_config_refused") == 0
 
 
+async def test_what_every_user_may_read_has_nothing_of_the_file(tmp_path: Path) -> None:
+    async with served(tmp_path, "127.168.4.5") as service:
+        change(service, NOBODY, '\nnames = ["ceo*@corp.test"]\n')
+        status = await hangup(service)
+        assert "refused" in status
+        assert "ceo" not in status
+        assert "ceo" in (await configuration(service))["refused"]
+
+
 async def evict(service: Service, *arguments: str) -> tuple[str, str]:
     """What a command printed and said; it must succeed."""
     process = await asyncio.create_subprocess_exec(
