@@ -13,12 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import msgspec
+from msgspec import Struct
+
 from evict.obs.audit_chain import GENESIS, TORN, Broken, Line, fingerprint, read, seal
 
 _RENAMED: Final = re.compile(r"[.-]\d[\d.T-]*(\.gz)?")
 _BLOCK: Final = 64 * 1024
 MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes. What is longer at the end of a file is no line of ours."""
+
+
+class _Numbered(Struct):
+    """As much of a line as tells where it stands: far back in a log each line costs time."""
+
+    n: int
+
+
+_number: Final = msgspec.json.Decoder(_Numbered)
 
 
 class AuditFile:
@@ -188,9 +200,12 @@ def beside(path: Path) -> list[Path]:
 def _numbered(path: Path, number: int) -> Line | None:
     """The line of that number, looked for from the end; None: it is not in this file."""
     for raw in _lines_back(path):
-        line = _whole(raw)
-        if line is not None and line.n <= number:
-            return line if line.n == number else None
+        try:
+            at = _number.decode(raw).n
+        except msgspec.MsgspecError:
+            continue
+        if at <= number:
+            return _whole(raw) if at == number else None
     return None
 
 

@@ -39,9 +39,9 @@ async def noted(note: Note, told: Sequence[News]) -> None:
     results = await asyncio.gather(
         *(note(record_of(news)) for news in told), return_exceptions=True
     )
-    lost = [result for result in results if isinstance(result, BaseException)]
+    lost = [result for result in results if isinstance(result, Exception)]
     for error in lost:
         if not isinstance(error, AuditNotWritten):
-            raise error
+            log.error("notices.fault", exc_info=error)
     if lost:
         log.error("audit.lost", what="news", records=len(lost))
