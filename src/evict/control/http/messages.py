@@ -17,6 +17,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     Attributes:
         head: bytes of request line and header fields.
         body: bytes.
+        bodies: bytes of those of all connections together: nobody has shown a token by then.
         idle_s: between two requests.
         message_s: from the first byte of a request to its last.
         write_s: for a client that does not read what it is sent.
@@ -25,6 +26,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     head: int = 16 * 1024
     body: int = 16 * 1024 * 1024
+    bodies: int = 64 * 1024 * 1024
     idle_s: float = 60.0
     message_s: float = 15.0
     write_s: float = 20.0

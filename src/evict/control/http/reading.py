@@ -25,13 +25,28 @@ class Malformed(Exception):
         self.status = status
 
 
+class Bodies:
+    """Bytes of bodies that all connections of a server hold now."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
 class Requests:
-    """Reads the requests of one connection.
+    """Reads the requests of one connection; `close` it.
 
     Spec: RFC 9112. Lengths and chunks are httptools' business, bounds are this one's.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, peer: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        peer: str,
+        limits: Limits,
+        bodies: Bodies | None = None,
+    ) -> None:
+        self._bodies = bodies or Bodies()
+        self._mine = 0
         self._reader = reader
         self._peer = peer
         self._limits = limits
@@ -75,6 +90,18 @@ class Requests:
             if not data:
                 return None
         return self._whole.popleft()
+
+    def answered(self, request: Request) -> None:
+        """Its body is needed no more."""
+        self._hold(-len(request.body))
+
+    def close(self) -> None:
+        """Nothing is held any more."""
+        self._hold(-self._mine)
+
+    def _hold(self, size: int) -> None:
+        self._mine += size
+        self._bodies.size += size
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -130,6 +157,9 @@ class Requests:
     def on_body(self, body: bytes) -> None:
         self._raw = 0
         self._count(len(body), self._limits.body, 413)
+        self._hold(len(body))
+        if self._bodies.size > self._limits.bodies:
+            self._refuse(503)
         self._body.append(body)
 
     def on_message_complete(self) -> None:

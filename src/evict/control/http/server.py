@@ -21,7 +21,7 @@ from evict.control.http.messages import (
     head,
     plain,
 )
-from evict.control.http.reading import Malformed, Requests
+from evict.control.http.reading import Bodies, Malformed, Requests
 from evict.core.errors import ConfigError
 
 log = structlog.get_logger()
@@ -42,6 +42,7 @@ class HttpServer:
         self._limits = limits
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bodies = Bodies()
         self._stopping = False
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
@@ -96,7 +97,13 @@ class HttpServer:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests = Requests(reader, _peer(writer), self._limits)
+        requests = Requests(reader, _peer(writer), self._limits, self._bodies)
+        try:
+            await self._serve_all(requests, writer)
+        finally:
+            requests.close()
+
+    async def _serve_all(self, requests: Requests, writer: asyncio.StreamWriter) -> None:
         keep = True
         while keep:
             try:
@@ -114,6 +121,7 @@ class HttpServer:
                 keep = await self._stream(writer, answer, keep=keep, chunked=not request.old)
             else:
                 await self._write(writer, answer, keep=keep)
+            requests.answered(request)
 
     async def _answer(self, request: Request) -> Answer:
         try:

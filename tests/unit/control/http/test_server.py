@@ -47,6 +47,27 @@ async def test_a_body_in_chunks_is_read_and_bounded() -> None:
         assert large.fields["connection"] == "close"
 
 
+async def test_the_bodies_of_all_connections_together_are_bounded() -> None:
+    async with site(echo, body=10, bodies=15) as place:
+        for ends in (True, False):
+            slow = await place.client()
+            slow.send(post(b"0123456789")[:-1])
+            await asyncio.sleep(0.05)
+            refused = await place.one(post(b"abcdefghij"))
+            assert (refused.status, refused.fields["connection"]) == (503, "close")
+            assert (await place.one(get("/healthz"))).status == 200
+            if ends:
+                slow.send(b"9")
+                assert (await slow.answer()).status == 200
+            else:
+                slow.writer.transport.abort()
+                await asyncio.sleep(0.05)
+            client = await place.client()
+            for _ in range(3):
+                client.send(post(b"abcdefghij"))
+                assert (await client.answer()).status == 200
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
