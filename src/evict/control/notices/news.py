@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 A_DAY: Final = 24 * 60
 
@@ -42,6 +42,21 @@ class News(Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     account: str = ""
     lasts_minutes: int = A_DAY
+
+
+def writable(news: News) -> News:
+    """Half a surrogate pair, as some server's answer may have it, fits into no JSON and no mail."""
+    return structs.replace(
+        news,
+        key=_whole(news.key),
+        subject=_whole(news.subject),
+        lines=tuple(map(_whole, news.lines)),
+        account=_whole(news.account),
+    )
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 Tell = Callable[[News], None]

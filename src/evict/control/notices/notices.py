@@ -18,7 +18,7 @@ from evict.control import api
 from evict.control.audit.record import Note
 from evict.control.notices.lasting import hear, lasts
 from evict.control.notices.mail import Mail
-from evict.control.notices.news import News, NewsKind
+from evict.control.notices.news import News, NewsKind, writable
 from evict.control.notices.notice import (
     GIVEN_UP_AFTER,
     Lasting,
@@ -88,7 +88,7 @@ class Notices:
         log.info("news", kind=str(news.kind), key=news.key)
         most = _MOST_HEARD if news.kind is NewsKind.DONE else 2 * _MOST_HEARD
         if len(self._heard) < most:
-            self._heard.append(news)
+            self._heard.append(writable(news))
         else:
             self._overflow[news.kind] += 1
         self._taken.clear()

@@ -56,6 +56,21 @@ async def test_a_receiver_that_comes_back_gets_everything_once_in_order_with_the
     assert all(signature_is_right(hook, SECRET) for hook in receiver.hooks)
 
 
+async def test_half_a_character_in_a_servers_answer_ends_no_notices(
+    authority: Authority, receiver: WebReceiver, tmp_path: Path
+) -> None:
+    chosen = NotifySection(webhook=section(authority, receiver.url))
+    async with Telling(tmp_path, chosen) as notices:
+        odd = structs.replace(
+            news("k\ud800"), subject="rule \udcff", lines=("\ud83d", "\ud83d\ude00")
+        )
+        notices.tell(structs.replace(odd, account="\udfff"))
+        notices.tell(news("k2", subject="ü"))
+        await until(lambda: len(receiver.hooks) == 2)
+    assert receiver.hooks[0].data["subject"] == "rule \\udcff"
+    assert receiver.hooks[1].data["subject"] == "ü"
+
+
 async def test_what_was_told_survives_a_restart_and_a_receiver_that_hangs_holds_up_nobody(
     authority: Authority, receiver: WebReceiver, tmp_path: Path
 ) -> None:
@@ -153,7 +168,7 @@ async def test_what_cannot_be_delivered_for_three_days_is_said(
     async with Telling(tmp_path, chosen) as notices:
         notices.tell(news("k1"))
         await until(lambda: notices.status()[0]["lost"] == 1)
-        assert notices.waiting == 0
+        await until(lambda: notices.waiting == 0)
     assert "notices.given_up" in capsys.readouterr().out
     async with Telling(tmp_path, chosen) as notices:
         await until(lambda: notices.status()[0]["lost"] == 1)
