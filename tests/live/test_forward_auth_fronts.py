@@ -11,12 +11,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from evict.agent.doctor import PauseSocket
+from evict.agent.hooks import UnixAddress
 from evict.config.forward_auth import ForwardAuthHook
+from evict.config.model import Agent
+from evict.config.sogo import SogoSection
+from evict.control.fronts import asking, unasked
 from evict.core.exposure import Severity
 from evict.systems.forward_auth import snippet_nginx
 from evict.systems.forward_auth.findings import Door, examine, refuses_unasked
 from evict.systems.forward_auth.products import SOGO, Product, roundcube
+from tests.fault.control.town import town
 from tests.unit.systems.forward_auth import corpus, h2
 from tests.unit.systems.forward_auth.fronts import Stand, standing
 
@@ -237,3 +244,38 @@ async def test_the_doctor_says_that_a_front_is_not_there() -> None:
         "front-live-requests",
         "front-unreachable",
     ]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_the_doctor_tries_whether_the_front_is_fail_closed(
+    opened: bool,  # noqa: FBT001 - a parameter of the test
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if opened:
+        text = snippet_nginx._NGINX_LOCATION.replace("    auth_request /{w};\n", "")
+        assert text != snippet_nginx._NGINX_LOCATION
+        monkeypatch.setattr(snippet_nginx, "_NGINX_LOCATION", text)
+    async with (
+        town(tmp_path, "127.95.11.3") as place,
+        standing("nginx", SOGO, HOST["nginx"], tmp_path) as stand,
+    ):
+        pausing = PauseSocket(UnixAddress(tmp_path / "agent.sock"), [stand.listener])
+        await pausing.start()
+        section = SogoSection(
+            url=f"{door(stand).url}/SOGo", server_name="mail.corp.test", hook=stand.settings
+        )
+        place.config = structs.replace(
+            place.config,
+            sogo=(section,),
+            control=structs.replace(place.config.control, feed=tmp_path / "feed.sock"),
+            agent=Agent(control_socket=tmp_path / "agent.sock", may_stop_hooks=True),
+        )
+        async with place.serving() as service:
+            found = {f.code: f.severity for f in await service._doctor._fail_closed()}
+            await pausing.stop()
+            await stand.origin.stop()
+            dead = {f.code: f.text for f in await unasked(await asking(place.config))}
+    expected = "front-fails-open" if opened else "front-fails-closed"
+    assert found[expected] is (Severity.ERROR if opened else Severity.OK)
+    assert dead["front-fails-closed"].startswith("not proven")

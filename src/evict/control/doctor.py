@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`evict doctor`: what the connectors find, and a proof that the hooks fail closed.
+"""`evict doctor`: what the connectors find, and a proof that hooks and fronts fail closed.
 
 The proof logs in as Evict's own service account while the agent answers (which must work, or it
 proves nothing), then stops the hooks for a moment and tries again (which must be refused).
@@ -17,6 +17,7 @@ from msgspec import to_builtins
 from evict.config.secrets import read_secret
 from evict.control.access.findings import access_findings, approver_findings, audit_findings
 from evict.control.audit.log import AuditLog
+from evict.control.fronts import asking, unasked
 from evict.control.fronts import findings as front_findings
 from evict.control.parts import Parts
 from evict.control.views import each
@@ -82,7 +83,8 @@ class Doctor:
             for endpoint in connector.endpoints()
             if credential_of(endpoint.protocol) is Credential.PASSWORD
         ]
-        if not endpoints:
+        fronts = await asking(self._config)
+        if not endpoints and not fronts:
             return []
         if not (agent.may_stop_hooks and agent.control_socket):
             text = "not tried: agent.may_stop_hooks is off, so only the settings were read"
@@ -99,7 +101,8 @@ class Doctor:
         pairs = list(zip(endpoints, witnesses, strict=True))
         try:
             async with _hooks_paused(str(agent.control_socket)):
-                return list(await asyncio.gather(*(self._refused(e, w) for e, w in pairs)))
+                told = asyncio.gather(*(self._refused(e, w) for e, w in pairs))
+                return [*await unasked(fronts), *await told]
         except OSError as error:
             return [_not_paused(f"{agent.control_socket}: {error.strerror or error}")]
 

@@ -98,19 +98,28 @@ async def examine(
     return tuple(findings)
 
 
+async def answers(door: Door, product: Product) -> bool:
+    """Whether the front serves anybody now; where it does not, nothing is proven later."""
+    return 0 < await _plain(door, product) < 500
+
+
 async def refuses_unasked(name: str, door: Door, product: Product) -> Finding:
     """To be asked while the agent's hooks are stopped: nobody may come through."""
-    path = product.prefixes[0]
-    try:
-        async with _client(door) as client:
-            status = (await client.get(path)).status_code
-    except (httpx2.TransportError, OSError):
-        status = 0
+    status = await _plain(door, product)
     if 0 < status < 500:
-        text = f"the front answers {status} at {path} while nobody answers its question"
-        return _error(name, "front-fails-open", text, _REMEDY)
+        text = f"the front answers {status} at {product.prefixes[0]} while nobody answers its"
+        return _error(name, "front-fails-open", f"{text} question", _REMEDY)
     text = "the front refuses while nobody answers its question"
     return Finding(code="front-fails-closed", severity=Severity.OK, system=name, text=text)
+
+
+async def _plain(door: Door, product: Product) -> int:
+    """Status of a request of nobody's; 0: no answer."""
+    try:
+        async with _client(door) as client:
+            return int((await client.get(product.prefixes[0])).status_code)
+    except (httpx2.TransportError, OSError):
+        return 0
 
 
 def _client(door: Door) -> httpx2.AsyncClient:
