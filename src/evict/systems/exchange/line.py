@@ -29,6 +29,7 @@ from evict.core.errors import (
     Unsupported,
 )
 from evict.core.secret import Secret
+from evict.systems.exchange.reading_text import lenient
 from evict.systems.exchange.results import Command, Result, fault, one_line, top
 
 # It logs whole messages and tracebacks; what went wrong is raised and told in our own words.
@@ -130,7 +131,7 @@ class Line(Struct, kw_only=True, dict=True):
                 # Exchange's endpoint is registered as HTTP/<host> (assumed of every version).
                 negotiate_service="HTTP",
             )
-            pool = RunspacePool(self._wsman, configuration_name=self.configuration)
+            pool = lenient(RunspacePool(self._wsman, configuration_name=self.configuration))
             pool.open()
         except (WinRMError, *_NETWORK) as error:
             self._drop()
