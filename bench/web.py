@@ -25,7 +25,7 @@ from msgspec import Struct
 from bench.estate_rig import BYSTANDERS, fresh_estate
 from bench.sheet import finish, machine, versions
 from bench.web_bystanders import Undisturbed, WebBystanders
-from bench.web_fine import DEAR, FineClients
+from bench.web_fine import DOORS, FineClients
 from bench.web_leaver import WebLeaver
 from bench.web_sheet import Closing, commit_of, fineness, ping_ms, since, table
 from estate import mailbox, people
@@ -42,7 +42,7 @@ PACKAGES: Final = ("haproxy", "sogo", "sogo-activesync", "roundcube-core", "dove
 SHUT_S: Final = 15.0
 LINGER_S: Final = 7.0
 """After the last refusal; SOGo looks each 5 s for a phone that waits."""
-QUICK: Final = len(DEAR)
+QUICK: Final = len(DOORS)
 _CLIENTS_NICE: Final = 10
 _ADDRESSES: Final = 32
 """A closing."""
@@ -64,7 +64,7 @@ class Closer:
         self._product = product
         self._pool = pool
         self._numbers = count()
-        self._dear = cycle(DEAR)
+        self._doors = cycle(DOORS)
 
     def close_all(self, leavers: list[Person]) -> list[Closing]:
         ending: list[Future[Closing]] = []
@@ -83,7 +83,7 @@ class Closer:
         first = next(self._numbers) * _ADDRESSES % (hosts.num_addresses - _ADDRESSES) + 1
         addresses = (str(hosts[first + n]) for n in range(_ADDRESSES))
         own = next(addresses), next(addresses)
-        fine = FineClients(self._layout, person, next(self._dear), own)
+        fine = FineClients(self._layout, person, next(self._doors), own)
         try:
             clients = WebLeaver(self._layout, person, addresses).start()
             try:

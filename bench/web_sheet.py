@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bench.sheet import Row, spread
 from bench.web_bystanders import Undisturbed
-from bench.web_fine import CHEAP, DEAR, Ping
+from bench.web_fine import DOORS, Ping
 from bench.web_volley import Fine
 from estate.clients.leaver import Track
 from estate.commands import EstateError
@@ -175,8 +175,8 @@ def table(closings: list[Closing], others: Undisturbed) -> list[Row]:
 def refusal_rows(closings: Sequence[Refusing]) -> list[Row]:
     every = [fine for closing in closings for fine in closing.fine]
     rows = []
-    for door in (*CHEAP, *DEAR):
-        of_door = [fine for fine in every if fine.door == door]
+    for door in ("any of these doors", *DOORS):
+        of_door = [fine for fine in every if fine.door == door or door not in DOORS]
         if not of_door:
             continue
         refused = spread([fine.refusal_ms for fine in of_door])

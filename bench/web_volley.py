@@ -23,7 +23,7 @@ from estate.layout import HAPROXY, MAIL_HOST, Layout
 
 SHOTS: Final = 24
 """Connections a door that stand ready; further requests make their own."""
-PACE_S: Final = 0.001
+PACE_S: Final = 0.002
 _WAITING: Final = 8
 BEFORE_PAUSE_S: Final = 0.1
 AFTER_S: Final = 1.0
