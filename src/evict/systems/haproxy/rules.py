@@ -216,7 +216,7 @@ def _live(product: Product) -> Iterator[str]:
     if product.waits:
         yield (
             f'http-request set-var-fmt(txn.evict_live) "%[src]:%[src_port] %rt! {_WHO}"'
-            f" if evict_known {product.waits}"
+            f" if {product.waits} evict_known"
         )
     yield "http-request track-sc2 var(txn.evict_live)"
     yield "http-request track-sc2 var(sess.evict_live) if evict_known"
