@@ -122,7 +122,7 @@ class Closer:
             verdict=report["verdict"],
             command_s=round(seconds, 3),
             load=round(load, 2),
-            fine=tuple(fineness(each, commit_ns) for each in fine),
+            fine=fineness(fine, commit_ns),
             ping_ms=ping_ms(ping, commit_ns),
             ping_text=ping.text,
             last_success_ms=since(commit_ns, clients.tracks, "last_success_ns"),
@@ -130,7 +130,7 @@ class Closer:
             mails_before=before,
             late_mails=late,
             late_bytes=leaked,
-            after=clients.successes_after + sum(each.after for each in fine),
+            after=clients.successes_after + fine.after,
         )
         print(_line(number, closing), flush=True)
         return closing
@@ -153,11 +153,11 @@ class Closer:
 
 
 def _line(number: int, one: Closing) -> str:
-    fine = ", ".join(f"{f.door} {f.refusal_ms:.1f}" for f in one.fine)
     door = max(one.last_success_ms, key=lambda name: one.last_success_ms[name])
     ping = "not held" if one.ping_ms is None else f"{one.ping_ms:.1f} ms"
     return (
-        f"{number:4} {one.account:12} {one.verdict:8} load {one.load:.1f}, refused at {fine} ms;"
+        f"{number:4} {one.account:12} {one.verdict:8} load {one.load:.1f},"
+        f" refused at {one.fine.door} {one.fine.refusal_ms:.1f} ms;"
         f" Ping {ping}; last success {one.last_success_ms[door]:.1f} ms ({door});"
         f" late {one.late_mails} mails, {one.late_bytes} bytes; after {one.after};"
         f" command {one.command_s:.2f} s"

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A leaver's requests that are timed finely, and one held Ping, in a process of their own.
 
-Apart from the other clients, whose threads would make it wait; so that an answer is read when it
-comes, it goes before them and the servers for a CPU.
+Apart from the other clients, whose threads would make it wait, and before them for a CPU.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
@@ -86,7 +84,7 @@ class FineClients:
     def go(self) -> None:
         self._pipe.send("go")
 
-    def result(self) -> tuple[list[Fine], Ping]:
+    def result(self) -> tuple[Fine, Ping]:
         if not self._pipe.poll(GIVE_UP_S + 10):
             raise EstateError("the timed clients say nothing")
         said = self._receive()
@@ -94,9 +92,9 @@ class FineClients:
             raise EstateError(f"the timed clients: {said}")
         return said
 
-    def _receive(self) -> tuple[list[Fine], Ping] | str:
+    def _receive(self) -> tuple[Fine, Ping] | str:
         try:
-            said: tuple[list[Fine], Ping] | str = self._pipe.recv()
+            said: tuple[Fine, Ping] | str = self._pipe.recv()
         except EOFError:
             return "its process ended"
         return said
@@ -118,18 +116,18 @@ class _Roundcube(RoundcubeWeb):
 def _run(
     pipe: Connection, layout: Layout, person: Person, door: str, sources: tuple[str, str]
 ) -> None:
-    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, 0)  # the other clients' is inherited
     try:
         sogo = SogoWeb(layout, person, sources[0])
         roundcube = _Roundcube(layout, person, sources[0])
         held = _HeldPing(layout, person, sources[1])
         wanted = _requests(person, sogo, roundcube, _login_page(layout, sources[0]))
-        doors = [Door(door, wanted[door], layout, sources[0])]
-        asyncio.run(_check_all(doors))
+        timed = Door(door, wanted[door], layout, sources[0])
+        asyncio.run(timed.check())
         pipe.send("ready")
         pipe.recv()
         until = time.monotonic() + GIVE_UP_S
-        fine = asyncio.run(fire(doors, layout.config.parent / _LEDGER, until))
+        fine = asyncio.run(fire(timed, layout.config.parent / _LEDGER, until))
         pipe.send((fine, held.result()))
     except (Ended, Refused, OSError, EOFError) as error:
         with suppress(OSError):
@@ -181,11 +179,6 @@ def _request(method: str, path: str, *headers: str, body: str = "") -> bytes:
     if method == "POST":
         lines.append(f"Content-Length: {len(body)}")
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
-
-
-async def _check_all(doors: Sequence[Door]) -> None:
-    for door in doors:
-        await door.check()
 
 
 class _HeldPing(PhonePing):

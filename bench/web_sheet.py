@@ -43,13 +43,13 @@ class Refusing(Struct, frozen=True, kw_only=True):
 
     Attributes:
         load: of the machine, averaged over the last minute, when the command ended.
-        fine: doors asked at a fixed pace.
+        fine: the door that was asked at a fixed pace.
         ping_ms: from the commit to the end of the held Ping; None where none was held then.
         ping_text: how it ended.
     """
 
     load: float
-    fine: tuple[Fineness, ...]
+    fine: Fineness
     ping_ms: float | None
     ping_text: str
 
@@ -81,10 +81,9 @@ class Closing(Refusing, frozen=True, kw_only=True):
     @property
     def never_refused(self) -> tuple[str, ...]:
         every = {*self.last_success_ms} - {*self.first_refusal_ms}
-        unseen = {
-            f"fine {f.door}" for f in self.fine if not f.successes or f.refusal_ms == float("inf")
-        }
-        return tuple(sorted(every | unseen))
+        if not self.fine.successes or self.fine.refusal_ms == float("inf"):
+            every.add(f"fine {self.fine.door}")
+        return tuple(sorted(every))
 
 
 def since(commit_ns: int, tracks: tuple[Track, ...], what: str) -> dict[str, float]:
@@ -173,10 +172,11 @@ def table(closings: list[Closing], others: Undisturbed) -> list[Row]:
 
 
 def refusal_rows(closings: Sequence[Refusing]) -> list[Row]:
-    every = [fine for closing in closings for fine in closing.fine]
+    every = [closing.fine for closing in closings]
+    asked = {"any of these doors": every}
+    asked |= {door: [fine for fine in every if fine.door == door] for door in DOORS}
     rows = []
-    for door in ("any of these doors", *DOORS):
-        of_door = [fine for fine in every if fine.door == door or door not in DOORS]
+    for door, of_door in asked.items():
         if not of_door:
             continue
         refused = spread([fine.refusal_ms for fine in of_door])

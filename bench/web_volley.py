@@ -22,12 +22,12 @@ from estate.clients.lines import Refused
 from estate.layout import HAPROXY, MAIL_HOST, Layout
 
 SHOTS: Final = 24
-"""Connections a door that stand ready; further requests make their own."""
+"""Connections that stand ready; further requests make their own."""
 PACE_S: Final = 0.002
 _WAITING: Final = 8
 BEFORE_PAUSE_S: Final = 0.1
 AFTER_S: Final = 1.0
-"""So long each goes on after its first refusal, to see whether one more is let in."""
+"""So long it goes on after its first refusal, to see whether one more is let in."""
 AFTER_PAUSE_S: Final = 0.02
 _OWN: Final = {
     b"400": b"sent an invalid request",
@@ -174,37 +174,33 @@ def condense(name: str, shots: Sequence[Shot], volley: Sequence[int]) -> Fine:
     )
 
 
-async def fire(doors: Sequence[Door], ledger: Path, until: float) -> list[Fine]:
-    """Ask now and then until the ledger is written, then at the pace until each was refused.
+async def fire(door: Door, ledger: Path, until: float) -> Fine:
+    """Ask now and then until the ledger is written, then at the pace until one was refused.
 
     Args:
         ledger: the file that a commit is written to first.
         until: of time.monotonic: nothing was refused by then.
     """
-    for door in doors:
-        await door.make_ready()
-    await _wait_for_commit(doors, ledger, until)
-    while not all(door.refused for door in doors) and time.monotonic() < until:
-        for door in doors:
-            if not door.refused and not door.busy:
-                door.ask(volley=True)
+    await door.make_ready()
+    await _wait_for_commit(door, ledger, until)
+    while not door.refused and time.monotonic() < until:
+        if not door.busy:
+            door.ask(volley=True)
         await asyncio.sleep(PACE_S)
     end = time.monotonic() + AFTER_S
     while time.monotonic() < end:
-        for door in doors:
-            door.ask()
+        door.ask()
         await asyncio.sleep(AFTER_PAUSE_S)
-    return [await door.end() for door in doors]
+    return await door.end()
 
 
-async def _wait_for_commit(doors: Sequence[Door], ledger: Path, until: float) -> None:
+async def _wait_for_commit(door: Door, ledger: Path, until: float) -> None:
     before = _written(ledger)
     ask_at = 0.0
     while _written(ledger) == before and time.monotonic() < until:
         if time.monotonic() >= ask_at:
             ask_at = time.monotonic() + BEFORE_PAUSE_S
-            for door in doors:
-                door.ask()
+            door.ask()
         await asyncio.sleep(PACE_S / 2)
 
 
