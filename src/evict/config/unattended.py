@@ -9,7 +9,7 @@ from evict.config.guard import GuardSection
 from evict.config.model import DirectorySection
 from evict.config.problems import Key, Problem
 from evict.config.watch import WatchSection
-from evict.core.dn import dn_key
+from evict.core.dn import dn_key, is_below
 from evict.core.errors import ConfigError
 from evict.core.guard import Protection
 
@@ -36,7 +36,7 @@ def find_in_watch(section: WatchSection, directory: DirectorySection) -> Iterato
 def _elsewhere(section: WatchSection, base_dn: str) -> Iterator[Problem]:
     """A domain is watched whole; of OpenLDAP only what lies below the base."""
     for number, dn in enumerate(section.leavers_units):
-        if not dn_key(dn).endswith(f",{dn_key(base_dn)}"):
+        if not is_below(dn_key(dn), dn_key(base_dn)):
             text = f"expected a DN below directory.base_dn, {base_dn}: elsewhere nothing is seen"
             yield Problem(key=("watch", "leavers_units", number), text=text)
 

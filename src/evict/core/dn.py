@@ -9,6 +9,14 @@ _COMMA: Final = re.compile(r"\s*(?<!\\),\s*")
 _EQUALS: Final = re.compile(r"\s*=\s*", re.ASCII)
 
 
+def is_below(key: str, top: str) -> bool:
+    """Whether one name (of `dn_key`) lies below another.
+
+    A comma inside a name is escaped (RFC 4514 section 2.4), so it cannot end a longer one.
+    """
+    return key.endswith(f",{top}") and not key.endswith(f"\\,{top}")
+
+
 @lru_cache(8192)
 def dn_key(dn: str) -> str:
     """A form that is the same for two spellings of a name: case, spaces around separators."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from evict.config.watch import WatchSection
-from evict.core.dn import dn_key
+from evict.core.dn import dn_key, is_below
 from evict.core.presence import Presence, Sign
 
 
@@ -109,9 +109,8 @@ def _was_reset(presence: Presence, memory: Memory) -> bool:
 
 
 def _is_below(dn: str, units: tuple[str, ...]) -> bool:
-    """A comma inside a name is escaped (RFC 4514 section 2.4), so it cannot end a longer one."""
     key = dn_key(dn) if units else ""
-    return any(key.endswith("," + unit) and not key.endswith("\\," + unit) for unit in units)
+    return any(is_below(key, unit) for unit in units)
 
 
 def _is_in(groups: Collection[str], wanted: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 
 from evict.config.watch import WatchSection
-from evict.core.dn import dn_key
+from evict.core.dn import dn_key, is_below
 
 
 class Scope:
@@ -36,4 +36,4 @@ class Scope:
 
 
 def _lies_in(key: str, top: str) -> bool:
-    return key == top or key.endswith(f",{top}")
+    return key == top or is_below(key, top)
