@@ -71,11 +71,8 @@ class CookieReader:
         if header is None:
             return True, None
         near = self._near(header)
-        if b"%" not in header:
-            if not near:
-                return True, None
-            if len(near) == 1:
-                return self._alone(header, near[0])
+        if not near and b"%" not in header:
+            return True, None
         found = None
         for part in header.split(b";"):
             name, equals, value = part.partition(b"=")
@@ -83,30 +80,21 @@ class CookieReader:
                 return False, None
             if equals and name.strip(b" \t").lower() == self._low:
                 found = value
-        if len(near) != (found is not None):
+        if near != (found is not None):
             return False, None
         return True, None if found is None else found.strip(b" \t") or None
 
-    def _alone(self, header: bytes, at: int) -> tuple[bool, bytes | None]:
-        """The same where the name is near at one place: no other part needs to be looked at."""
-        end = header.find(b";", at)
-        part = header[header.rfind(b";", 0, at) + 1 : end if end >= 0 else None]
-        name, equals, value = part.partition(b"=")
-        if not equals or name.strip(b" \t").lower() != self._low:
-            return False, None
-        return True, value.strip(b" \t") or None
-
-    def _near(self, text: bytes) -> list[int]:
-        """Where the name stands, as its own or as something that is read as it."""
+    def _near(self, text: bytes) -> int:
+        """How often the name stands there, as its own or as something that is read as it."""
         folded = text.translate(_FOLD)
-        places, at, length = [], folded.find(self._folded), len(self._folded)
+        count, at, length = 0, folded.find(self._folded), len(self._folded)
         while at >= 0:
             end = at + length
             alone = at == 0 or text[at - 1] not in _INSIDE
             if alone and (end == len(text) or text[end] in _ENDS):
-                places.append(at)
+                count += 1
             at = folded.find(self._folded, end)
-        return places
+        return count
 
 
 def is_open(uri: bytes, targets: frozenset[bytes], beginnings: tuple[bytes, ...]) -> bool:

@@ -7,7 +7,7 @@ made anew each time.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -19,8 +19,10 @@ from evict.systems.forward_auth.names import MECHANISM, Decide, may_enter, shown
 from evict.systems.forward_auth.products import Product
 
 REMEMBERED: Final = 16_384
-"""Login names whose answer is remembered, and Cookie headers of which it is remembered which cookie
-signs in: never the decision."""
+"""Login names whose answer is remembered, Cookie headers of which it is remembered which cookie
+signs in, questions of which it is remembered what they mean (of some 400 bytes each they take
+7 MB): never the decision."""
+_Value = TypeVar("_Value")
 _ANYBODY: Final = b"anybody"
 """Asked about to learn whether anybody may come in at all yet."""
 _READS: Final = (b"GET", b"HEAD")
@@ -77,6 +79,13 @@ class Rules(Struct, frozen=True, kw_only=True):
     unidentified: bool = True
 
 
+def remember(known: dict[bytes, _Value], key: bytes, value: _Value) -> None:
+    """One more; where there would be too many, all others are forgotten."""
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
 class Judge:
     """Decides about one request; shared by all connections of a front."""
 
@@ -125,9 +134,7 @@ class Judge:
         if found is None:
             fit, cookie = self._cookies.find(header)
             found = (fit, None if cookie is None else digest(cookie))
-            if len(self._seen) >= REMEMBERED:
-                self._seen.clear()
-            self._seen[key] = found
+            remember(self._seen, key, found)
         return found
 
     def answer(self, asked: Asked) -> bytes:
@@ -196,9 +203,7 @@ class Judge:
     def _let_in(self, login: bytes) -> bytes:
         name = shown(login)
         answer = REFUSE if name is None else self._answers.let_in(name)
-        if len(self._written) >= REMEMBERED:
-            self._written.clear()
-        self._written[login] = answer
+        remember(self._written, login, answer)
         return answer
 
     def renew(self, asked: Asked) -> bytes:

@@ -13,11 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from evict.systems.forward_auth.judge import Asked, Judge, Meaning
+from evict.systems.forward_auth.judge import Asked, Judge, Meaning, remember
 
 LONGEST: Final = 16 * 1024
-REMEMBERED: Final = 16_384
-"""Questions; of some 400 bytes each they take 7 MB."""
 _START: Final = rb"GET /auth HTTP/1\.1\r\n"
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE: Final = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -79,9 +77,7 @@ class QuestionReader:
         if asked is None:
             return None
         meant = self._understand(asked)
-        if len(self.known) >= REMEMBERED:
-            self.known.clear()
-        self.known[key] = meant
+        remember(self.known, key, meant)
         return meant
 
     def read(self, data: bytes) -> Asked | None:
