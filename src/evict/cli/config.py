@@ -14,6 +14,7 @@ from evict.cli.output import Output
 from evict.config import example as example_file
 from evict.config import show as effective
 from evict.config.access import unknown_names
+from evict.config.crosscheck import system_names
 from evict.config.fields import settings
 from evict.config.load import load
 from evict.config.secrets import read_secret
@@ -39,10 +40,7 @@ def check(
         Read every file of a secret too: is it there, and closed to other users?
     """
     settled = load(config)
-    systems = [settled.directory.name]
-    systems += [s.name for s in settled.dovecot] + [s.name for s in settled.postfix]
-    systems += [s.name for s in settled.exchange]
-    systems += [s.name for s in settled.sogo] + [s.name for s in settled.roundcube]
+    systems = [name for _, name in system_names(settled)]
     files = sorted(set(_secret_files(settled))) if secrets else []
     wrong = [text for file in files if (text := _unreadable(file))]
     if wrong:

@@ -79,18 +79,23 @@ def find(config: Config) -> Iterator[Problem]:
 def _names(config: Config) -> Iterator[Problem]:
     """A door is known by its system's name, so two systems must not share one."""
     seen: set[str] = set()
+    for key, name in system_names(config):
+        if not _SYSTEM_NAME.fullmatch(name):
+            yield Problem(key=key, text=f"expected lower-case letters, digits, . _ -, got {name!r}")
+        elif name in seen:
+            yield Problem(key=key, text=f"another system has the name {name!r}")
+        seen.add(name)
+
+
+def system_names(config: Config) -> list[tuple[Key, str]]:
+    """Of every system of the configuration, the directory first."""
     places: list[tuple[Key, str]] = [(("directory", "name"), config.directory.name)]
     places += [(("dovecot", n, "name"), s.name) for n, s in enumerate(config.dovecot)]
     places += [(("postfix", n, "name"), s.name) for n, s in enumerate(config.postfix)]
     places += [(("exchange", n, "name"), s.name) for n, s in enumerate(config.exchange)]
     places += [(("sogo", n, "name"), s.name) for n, s in enumerate(config.sogo)]
     places += [(("roundcube", n, "name"), s.name) for n, s in enumerate(config.roundcube)]
-    for key, name in places:
-        if not _SYSTEM_NAME.fullmatch(name):
-            yield Problem(key=key, text=f"expected lower-case letters, digits, . _ -, got {name!r}")
-        elif name in seen:
-            yield Problem(key=key, text=f"another system has the name {name!r}")
-        seen.add(name)
+    return places
 
 
 def _files(section: Struct, key: Key) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -50,14 +51,23 @@ class Outcome(StrEnum):
         return self in (Outcome.REFUSED, Outcome.CUT, Outcome.EMPTY)
 
 
-def speaks_after(
-    commit_at: datetime, outcome: Outcome, started_at: datetime, ended_at: datetime
-) -> bool:
+class Look(Protocol):
+    """What came of looking once, and when; aware UTC."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime: ...
+
+
+def speaks_after(look: Look, commit_at: datetime) -> bool:
     """Whether a refusal says something of the time after the commit.
 
     A look counts if it began after the commit; a session that was cut since stays cut.
     """
-    return (ended_at if outcome is Outcome.CUT else started_at) >= commit_at
+    return (look.ended_at if look.outcome is Outcome.CUT else look.started_at) >= commit_at
 
 
 class Sighting(Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def judge(expectation: Expectation, sightings: Iterable[Sighting], commit_at: da
         s
         for s in seen
         if s.outcome.shut
-        and _speaks_after(s, commit_at)
+        and speaks_after(s, commit_at)
         and (last_success is None or s.ended_at > last_success.ended_at)
     ]
     judgement, why = _say(expectation, after, refusals)
@@ -106,7 +106,7 @@ def _resting(seen: Sequence[Sighting], commit_at: datetime) -> tuple[Method, ...
     last = {
         (s.method, s.where): s
         for s in seen
-        if s.outcome.open or (s.outcome.shut and _speaks_after(s, commit_at))
+        if s.outcome.open or (s.outcome.shut and speaks_after(s, commit_at))
     }
     return _methods(s for s in last.values() if s.outcome.shut)
 
@@ -141,10 +141,6 @@ def _say_closed(after: Sequence[Sighting], refusals: Sequence[Sighting]) -> tupl
         if later is None or later.ended_at < look.ended_at:
             return Judgement.UNVERIFIABLE, look.detail or "one look got no clear answer"
     return Judgement.SHUT, "; ".join(dict.fromkeys(s.detail for s in refusals if s.detail))
-
-
-def _speaks_after(sighting: Sighting, commit_at: datetime) -> bool:
-    return speaks_after(commit_at, sighting.outcome, sighting.started_at, sighting.ended_at)
 
 
 def _ended_at(sighting: Sighting) -> datetime:

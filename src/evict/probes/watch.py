@@ -29,10 +29,6 @@ class Beat(Struct, frozen=True):
     transcript: tuple[str, ...]
 
 
-def _speaks(beat: Beat, commit_at: datetime) -> bool:
-    return speaks_after(commit_at, beat.outcome, beat.started_at, beat.ended_at)
-
-
 class Pulse:
     """What the beats of one witness came to, in little memory.
 
@@ -65,7 +61,7 @@ class Pulse:
 
     def first_shut(self, commit_at: datetime) -> Beat | None:
         """The first refusal since the last success that speaks of the time after the commit."""
-        return next((beat for beat in self._shut if _speaks(beat, commit_at)), None)
+        return next((beat for beat in self._shut if speaks_after(beat, commit_at)), None)
 
     @property
     def ended(self) -> bool:

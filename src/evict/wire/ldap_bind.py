@@ -25,6 +25,7 @@ DISCONNECTION: Final = -1
 _SEQUENCE, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x02, 0x04, 0x0A
 _BIND_REQUEST, _BIND_RESPONSE, _UNBIND, _SIMPLE = 0x60, 0x61, 0x42, 0x80
 _EXTENDED_REQUEST, _EXTENDED_RESPONSE, _REQUEST_NAME, _RESPONSE_NAME = 0x77, 0x78, 0x80, 0x8A
+_UNAVAILABLE: Final = 52
 _STARTTLS: Final = b"1.3.6.1.4.1.1466.20037"
 
 
@@ -143,21 +144,24 @@ def parse_request(content: bytes) -> BindRequest:
 
 def bind_response(code: int, text: str = "", *, message_id: int = 1) -> bytes:
     """A server's answer."""
-    body = _tlv(_ENUMERATED, bytes([code])) + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
-    return _message(message_id, _tlv(_BIND_RESPONSE, body))
+    return _message(message_id, _tlv(_BIND_RESPONSE, _written(code, text)))
 
 
 def starttls_response(code: int, text: str = "") -> bytes:
     """A server's answer to StartTLS."""
-    body = _tlv(_ENUMERATED, bytes([code])) + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
-    return _message(1, _tlv(_EXTENDED_RESPONSE, body + _tlv(_RESPONSE_NAME, _STARTTLS)))
+    name = _tlv(_RESPONSE_NAME, _STARTTLS)
+    return _message(1, _tlv(_EXTENDED_RESPONSE, _written(code, text) + name))
 
 
 def disconnection(text: str = "") -> bytes:
     """A server's notice of disconnection, result `unavailable` (52)."""
-    body = _tlv(_ENUMERATED, b"\x34") + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
-    oid = _tlv(_RESPONSE_NAME, b"1.3.6.1.4.1.1466.20036")
-    return _message(0, _tlv(_EXTENDED_RESPONSE, body + oid))
+    name = _tlv(_RESPONSE_NAME, b"1.3.6.1.4.1.1466.20036")
+    return _message(0, _tlv(_EXTENDED_RESPONSE, _written(_UNAVAILABLE, text) + name))
+
+
+def _written(code: int, text: str) -> bytes:
+    """A result with its parts that are always there (RFC 4511 section 4.1.9)."""
+    return _tlv(_ENUMERATED, bytes([code])) + _tlv(_OCTETS, b"") + _tlv(_OCTETS, text.encode())
 
 
 def _message(message_id: int, operation: bytes) -> bytes:

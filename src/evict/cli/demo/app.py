@@ -30,10 +30,11 @@ from evict.lab.estate.layout import (
     Layout,
 )
 from evict.lab.estate.people import people
+from evict.systems.exchange.versions import VERSIONS
 
 app = App(name="demo")
 
-_VERSIONS: Final = ("2013", "2016", "2019", "SE")
+_VERSIONS: Final = VERSIONS[VERSIONS.index("2013") :]
 _BYSTANDERS: Final = slice(2, 8)
 _BYSTANDER_PAUSE_S: Final = 0.5
 _OTHER_WORDS: Final = (
