@@ -25,7 +25,7 @@ from estate.product import Product, running
 from estate.revocation import show_revocation
 from estate.web.hooks import in_force
 from estate.web.plain import show_plain_web_disable
-from evict.cli.story import write_summary
+from evict.cli.story import command, write_summary
 
 LEAVER_ONE = "alice"
 LEAVER_TWO = "bob"
@@ -75,7 +75,7 @@ def _tell(layout: Layout, build: Path) -> int:
         say(f"   bystanders: {held.held} sessions held, {held.dropped} dropped")
         summary = write_summary(build, revoked, held.held, held.dropped, plain)
     say(f"\nEvidence:  {revoked.evidence}")
-    say(f"Check it:  evict verify {revoked.evidence} --key {build / 'evidence.pub'}")
+    say(f"Check it:  {command()} verify {revoked.evidence} --key {build / 'evidence.pub'}")
     say(f"Summary:   {summary}")
     say("Next:      README.md, `make live-up` for an estate to try commands on")
     return revoked.exit_code or int(held.dropped > 0)

@@ -99,7 +99,8 @@ def _print(report: dict[str, Any], saw: list[Seen]) -> None:
             f"   {name:34} {word:13} last success {_text(door['last_success_ms'])},"
             f" first refusal {_text(door['first_refusal_ms'])}"
         )
-    print("   and as the leaver's own mail programs saw it, without Evict's word:")
+    print("   and as the leaver's own mail programs saw it, without Evict's word; a refused try")
+    print("   counts from when it began, which may be before the order:")
     for each in saw:
         print(
             f"   {each.client:34} {'':13} last success {_text(each.last_success_ms)},"

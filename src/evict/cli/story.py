@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,14 @@ class Revoked(Struct, frozen=True, kw_only=True):
     leaver_saw: list[Seen]
     survivors: tuple[str, ...]
     evidence: Path
+
+
+def command() -> str:
+    """How `evict` is typed here: by its name where a shell finds it, else by its path."""
+    if shutil.which("evict"):
+        return "evict"
+    path = Path(sys.executable).parent / "evict"
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def door_name(door: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from evict.cli.demo import processes
 from evict.cli.demo.clients import Clients, open_all
 from evict.cli.demo.plain import lines, plain_disable
 from evict.cli.demo.revocation import Revoked, revoke
-from evict.cli.story import door_name, write_summary
+from evict.cli.story import command, door_name, write_summary
 from evict.core.endpoint import Endpoint, Tls
 from evict.core.errors import ExitCode, UsageError
 from evict.lab.estate.layout import (
@@ -112,9 +112,9 @@ async def _tell(layout: Layout, version: str, build: Path) -> ExitCode:
         say(f"   The signed evidence is {verified.splitlines()[0]}")
         summary = write_summary(build, revoked, held, dropped, plain)
     say(f"\nEvidence:  {revoked.evidence}")
-    say(f"Check it:  evict verify {revoked.evidence} --key {build / 'evidence.pub'}")
+    say(f"Check it:  {command()} verify {revoked.evidence} --key {build / 'evidence.pub'}")
     say(f"Summary:   {summary}")
-    say("Next:      evict lab, and point a browser and a mail program at it")
+    say(f"Next:      {command()} lab, and point a browser and a mail program at it")
     say(f"({time.monotonic() - begun:.0f} s in all)")
     good = not revoked.contradictions and not dropped
     return ExitCode.OK if good else ExitCode.FAILED
